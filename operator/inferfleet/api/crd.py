@@ -184,8 +184,11 @@ def _validations(node: Json, rules: dict[str, Any]) -> Json:
         return {}
     found = [{"rule": rule.cel, "message": rule.message} for rule in rules.get(node.get("title", ""), ())]
     keys = node.get("propertyNames", {})
-    for pattern in [*node.get("patternProperties", {}), *([keys["pattern"]] if "pattern" in keys else [])]:
-        found.append({"rule": f"self.all(key, key.matches(r'{pattern}'))", "message": f"keys must match {pattern}"})
+    patterns = [*node.get("patternProperties", {}), *([keys["pattern"]] if "pattern" in keys else [])]
+    found += [
+        {"rule": f"self.all(key, key.matches(r'{pattern}'))", "message": f"keys must match {pattern}"}
+        for pattern in patterns
+    ]
     if "enum" in keys:
         found.append({"rule": f"self.all(key, key in {keys['enum']})", "message": f"keys must be of {keys['enum']}"})
     return {"x-kubernetes-validations": found} if found else {}

@@ -1,0 +1,1 @@
+"""Decisions, as pure functions from a snapshot to values that carry their reasons."""
