@@ -113,6 +113,3 @@ class FleetConfig(Frozen):
     fetch: Fetch = Field(default=Fetch(), description="How weights are downloaded.")
     cache: CacheDefaults = Field(default=CacheDefaults(), description="Where weights are kept.")
     network: Network = Field(default=Network(), description="What NetworkPolicies need to know.")
-    max_concurrent_rollouts: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=1, description="Models that may roll at a time."
-    )

@@ -32,9 +32,9 @@ def revision_name(model: str, revision: str, shape: str) -> str:
     return f"{model}-{revision}-{shape}"
 
 
-def download_name(model: str, revision: str) -> str:
-    """Name the download Job of a revision."""
-    return f"{model}-{revision}-fetch"
+def download_name(model: str, revision: str, attempt: int) -> str:
+    """Name a download Job of a revision; each attempt is a Job of its own, so that none waits for another's end."""
+    return f"{model}-{revision}-fetch-{attempt}"
 
 
 def service_name(model: str) -> str:

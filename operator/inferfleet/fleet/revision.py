@@ -14,6 +14,7 @@ from typing import Any
 
 from inferfleet.api.base import Json
 from inferfleet.api.spec import ModelDeploymentSpec
+from inferfleet.fleet.weights import Repository
 
 HASHED = ("model", "engine", "gpu", "cache", "template")
 
@@ -73,15 +74,19 @@ class Recorded:
     number: int
     commit: str
     spec: Json = field(hash=False)
+    """The whole spec as written when the revision was made."""
     template: Json = field(hash=False)
     config_maps: Mapping[str, Mapping[str, str]] = field(hash=False)
+    repository: Repository
+    """What was found, without the texts of configurations."""
+    products: tuple[str, ...] = ()
+    """Node label values of the GPU class."""
     model: str = ""
+    """The model that is probed."""
     engine: str = "triton"
     image: str = ""
     cache: Json = field(default_factory=dict, hash=False)
-    probe: str = ""
-    weights_bytes: int = 0
-    licence: str = ""
+    """The CachePlan's fields."""
     restarted: str = ""
     why: str = ""
     proven: str = ""

@@ -55,8 +55,8 @@ class Snapshot:
     claims: tuple[Claim, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
     quotas: tuple[Quota, ...] = ()
-    rolling: tuple[str, ...] = ()
-    """Keys of other models that are rolling out."""
+    updates: tuple[str, ...] = ()
+    """Names of records whose template would be rendered differently today."""
 
     def set_of(self, recorded: Recorded) -> PodSet | None:
         """Find the ReplicaSet of a revision and shape."""

@@ -122,6 +122,13 @@ class WantedPolicies:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """How many serving pods an eviction may take: a share, or none where the last one must not go."""
+
+    max_unavailable: Literal["10%", 0]
+
+
+@dataclass(frozen=True, slots=True)
 class Children:
     """Everything that should exist besides downloads and records."""
 
@@ -129,6 +136,7 @@ class Children:
     claims: tuple[WantedClaim, ...] = ()
     policies: WantedPolicies | None = None
     served: bool = False
-    """The Service and the disruption budget exist."""
+    """The Service exists."""
+    budget: Budget | None = None
     held: tuple[str, ...] = ()
     """Revisions that have a held Service."""
