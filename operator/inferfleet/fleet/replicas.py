@@ -55,6 +55,8 @@ class Replica:
     gpu_failed: str = ""
     """Name of a GPU that the kubelet calls unhealthy."""
     deletion_cost: int | None = None
+    leaving: bool = False
+    """Its node is cordoned or goes away, or its GPU has failed: it serves until a replacement does."""
     proof: Proof = Proof()
 
     @property
