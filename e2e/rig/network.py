@@ -68,7 +68,8 @@ def remove() -> None:
 def remove_directory() -> None:
     """Remove the directory of named namespaces, which `ip netns` makes and mounts, if nobody else uses it."""
     if DIRECTORY.is_dir() and not any(DIRECTORY.iterdir()):
-        while DIRECTORY.is_mount():
+        # Path.is_mount() does not see a directory that is mounted on itself, and `ip netns` makes just that.
+        while any(line.split()[4] == str(DIRECTORY) for line in Path("/proc/self/mountinfo").read_text().splitlines()):
             shell.run(["umount", str(DIRECTORY)])
         DIRECTORY.rmdir()
 
