@@ -84,8 +84,8 @@ class Informer(Generic[T]):
                 await self._recover(error)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 # Not what an API server says: a proxy's page, or an object that is none.
-                logger.warning("The watch of %s made no sense.", self._watched.kind.plural, exc_info=error)
-                await self._recover(KubeError("BadAnswer", "The watch made no sense."))
+                message = f"An answer made no sense ({type(error).__name__})."
+                await self._recover(KubeError("BadAnswer", message))
 
     async def _recover(self, error: KubeError) -> None:
         """Begin again with a listing where resuming would miss something; else resume."""

@@ -84,7 +84,8 @@ class Store(Generic[T]):
             value = self._decode(raw)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # One object that we do not understand must not keep the others from us: what we knew of it stays.
-            logger.warning("%s of %s cannot be decoded.", key[1], key[0] or "the cluster", exc_info=error)
+            # The error itself may quote the object.
+            logger.warning("%s/%s cannot be decoded (%s).", *key, type(error).__name__)
             return
         if held is not None and (value is None or held.uid != uid):
             self._remember_deletion(held.uid, version)
