@@ -3,44 +3,97 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 
-from e2e.rig import lifecycle
+from e2e.rig import lever_commands, lifecycle
 from e2e.rig.errors import RigError
 from e2e.rig.leftovers import leftovers
-from e2e.rig.settings import STATE
+from e2e.rig.rig import Rig
+
+_Command = Callable[[list[str]], int]
 
 
 def main(argv: list[str]) -> int:
     """Run one command; what went wrong is one message, not a traceback."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="python -m e2e.rig",
+        description="A real Kubernetes on this machine.",
+        epilog="\n".join(f"  {name:<8} {work.__doc__}" for name, work in _COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=_COMMANDS, metavar="COMMAND")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args(argv)
     try:
-        return int(arguments.command(arguments) or 0)
-    except RigError as error:
+        return _COMMANDS[arguments.command](arguments.arguments)
+    except (RigError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m e2e.rig", description="A real Kubernetes on this machine.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, work, text in (
-        ("up", lambda _: lifecycle.up(), "bring the rig up, or find that it is"),
-        ("down", lambda _: lifecycle.down(), "remove the rig and every trace of it"),
-        ("status", _status, "say what runs and what does not"),
-    ):
-        command = commands.add_parser(name, help=text)
-        command.set_defaults(command=work)
-    return parser
+def _up(_: list[str]) -> int:
+    """Bring the rig up, or find that it is."""
+    lifecycle.up()
+    return 0
 
 
-def _status(_: argparse.Namespace) -> int:
-    found = lifecycle.sick()
-    if not found:
+def _down(_: list[str]) -> int:
+    """Remove the rig and every trace of it."""
+    lifecycle.down()
+    return 0
+
+
+def _status(_: list[str]) -> int:
+    """Say what runs and what does not."""
+    if not (found := lifecycle.sick()):
         about = lifecycle.about()
-        print(f"healthy; started from {about.get('clone')} at {about.get('since')}")
+        print(f"healthy; started from {about['clone']} at {about['since']}")
         return 0
     print("\n".join(found))
-    for thing in leftovers() if not STATE.exists() or found else []:
-        print(f"  there is: {thing}")
+    print("\n".join(f"  there is: {thing}" for thing in leftovers()))
     return 1
+
+
+def _lever(argv: list[str]) -> int:
+    """Pull a lever: `lever` lists them, `lever network.cut node2` pulls one."""
+    if not argv:
+        print("\n".join(lever_commands.listing()))
+        return 0
+    if not lifecycle.about():
+        raise RigError("No rig is running: `python -m e2e.rig up` first.")
+    print(lever_commands.pull(Rig().levers, argv[0], argv[1:]))
+    return 0
+
+
+def _kubectl(argv: list[str]) -> int:
+    """Run kubectl as administrator."""
+    return _become("kubectl", argv)
+
+
+def _helm(argv: list[str]) -> int:
+    """Run helm as administrator."""
+    return _become("helm", argv)
+
+
+def _env(_: list[str]) -> int:
+    """Print what a shell must export to use the cluster."""
+    print("\n".join(f"export {name}={value}" for name, value in Rig.attach().environment.items()))
+    return 0
+
+
+def _become(program: str, argv: list[str]) -> int:
+    os.environ.update(Rig.attach().environment)
+    os.execvp(program, [program, *argv])  # noqa: S606 - the person's own argv, no shell
+
+
+_COMMANDS: dict[str, _Command] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "lever": _lever,
+    "kubectl": _kubectl,
+    "helm": _helm,
+    "env": _env,
+}

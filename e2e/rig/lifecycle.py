@@ -33,7 +33,7 @@ from e2e.rig import (
 from e2e.rig.api import Api, Json
 from e2e.rig.errors import ApiError, RigError
 from e2e.rig.leftovers import CHECKED, leftovers, live_processes, mounts
-from e2e.rig.lock import machine_lock
+from e2e.rig.lock import USE, machine_lock
 from e2e.rig.preconditions import MEMORY_ROOT_GB
 from e2e.rig.settings import DNS_IP, GPUS_PER_NODE, NODES, PYTHON, REPOSITORY, STATE
 
@@ -59,7 +59,8 @@ def up() -> None:
 
 def down() -> None:
     """Remove the rig and everything of it, and say what was looked at."""
-    with machine_lock("take the rig down"):
+    what = "take the rig down"
+    with machine_lock(what), machine_lock(what, name=USE):
         began = time.monotonic()
         before = footprint.recorded()
         _clear()

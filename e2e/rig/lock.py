@@ -16,7 +16,9 @@ from pathlib import Path
 from e2e.rig.errors import RigError
 from e2e.rig.processes import command_line
 
+# Held while the rig is brought up or taken down, and while scenarios run on it.
 NAME = "inferfleet-rig"
+USE = "inferfleet-rig-in-use"
 
 
 @contextmanager

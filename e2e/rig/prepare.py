@@ -10,6 +10,7 @@ from e2e.rig.errors import RigError
 from e2e.rig.files import link_or_copy
 from e2e.rig.images import base, catalogue
 from e2e.rig.machine import look
+from e2e.rig.models import weights
 from e2e.rig.preconditions import Machine
 from e2e.rig.progress import Step, run_steps
 
@@ -52,6 +53,8 @@ def _program_steps(packages: list[str]) -> list[Step]:
         steps.append(Step(f"install Debian packages: {names}", 40, lambda: debian.install(packages)))
     if clients.find() is None:
         steps.append(Step("fetch helm and kubectl", 10, clients.build))
+    if not weights.find():
+        steps.append(Step("fetch SmolLM2-135M-Instruct", weights.SECONDS, weights.gguf))
     unbuilt = [module for module in binaries.REQUIRED if binaries.find(module) is None]
     return steps + [Step(f"build {' '.join(module.programs)}", module.seconds, _builder(module)) for module in unbuilt]
 

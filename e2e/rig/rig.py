@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e.rig import control_plane, lifecycle, pki, shell
 from e2e.rig.api import Api, Json
 from e2e.rig.errors import RigError
+from e2e.rig.levers import Levers
+from e2e.rig.lock import USE, machine_lock
 from e2e.rig.settings import CONTROL_NETNS, NODES, STATE, NodeSpec
 
 _BIN = STATE / "bin"
@@ -36,6 +39,17 @@ class Rig:
         if found := lifecycle.sick():
             raise RigError(f"No healthy rig: {'; '.join(found)}. Run `python -m e2e.rig up`.")
         return cls()
+
+    @property
+    def levers(self) -> Levers:
+        """What a scenario can do to the cluster."""
+        return Levers.of(self.api)
+
+    @contextmanager
+    def held(self, what: str) -> Iterator[None]:
+        """Keep others from taking the rig down, and from holding it too, for as long as a run needs it."""
+        with machine_lock(what, name=USE):
+            yield
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 from e2e.rig import pki, processes, shell
 from e2e.rig.errors import RigError
-from e2e.rig.settings import CONTROL_IP, CONTROL_NETNS, NODES, PYTHON, REPOSITORY, NodeSpec
+from e2e.rig.settings import CONTROL_IP, CONTROL_NETNS, HOST_IP, NODES, PYTHON, REPOSITORY, STATE, NodeSpec
 
 HUB_PORT = 8088
 _READY_S = 30.0
+_HUB_AT = ("--host", CONTROL_IP, "--port", str(HUB_PORT), "--root", str(STATE / "hub"), "--fill")
+_HUB_ARGS = (*_HUB_AT, "--control", f"{HOST_IP}/32", "--control", f"{CONTROL_IP}/32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Service:
 
 def declared() -> list[Service]:
     """List the services of the rig."""
-    found = [Service("hub", "e2e.rig.hub.__main__", netns=CONTROL_NETNS, ready=_listens(CONTROL_IP, HUB_PORT))]
+    hub_ready = _listens(CONTROL_IP, HUB_PORT)
+    found = [Service("hub", "e2e.rig.hub.__main__", _HUB_ARGS, netns=CONTROL_NETNS, ready=hub_ready)]
     for node in NODES:
         found.append(Service(f"gpus-{node.name}", "e2e.rig.gpu_plugin", (node.name,), node=node.name))
         netpol = "e2e.rig.netpol.__main__"
