@@ -45,12 +45,13 @@ class Replica:
     node: str = ""
     ip: str = ""
     bound: bool = False
+    bound_at: float | None = None
     ready: bool = False
+    ready_at: float | None = None
     terminating: bool = False
     finished: bool = False
     """It ended by itself: Succeeded, Failed or Evicted."""
     restarts: int = 0
-    started: float | None = None
     blocker: Blocker | None = None
     gpu_failed: str = ""
     """Name of a GPU that the kubelet calls unhealthy."""

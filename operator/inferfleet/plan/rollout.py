@@ -26,8 +26,8 @@ class Line:
 
     @property
     def counted(self) -> int:
-        """Replicas that a rollout may count on: ready, and a real inference was answered."""
-        return sum(replica.alive and replica.ready and replica.proof.proven for replica in self.replicas)
+        """Replicas that a rollout may count on: requests are sent to them, and a real inference was answered."""
+        return sum(replica.serves and replica.proof.proven for replica in self.replicas)
 
     @property
     def serving(self) -> int:
@@ -111,9 +111,7 @@ def _alone(current: Step, target: Line, wanted: int) -> Step:
 
 def _evacuate(current: Step, target: Line, wanted: int) -> Step:
     """Replicas sit on nodes that go away: one more first, then the leaving one goes."""
-    staying = sum(
-        replica.alive and replica.ready and replica.proof.proven and not replica.leaving for replica in target.replicas
-    )
+    staying = sum(replica.serves and replica.proof.proven and not replica.leaving for replica in target.replicas)
     if target.size > wanted and staying < wanted:
         return replace(current, step="A replica on a node that goes away waits for its replacement.", done=True)
     size = wanted if target.size > wanted else wanted + 1

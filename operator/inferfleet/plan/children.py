@@ -1,0 +1,124 @@
+"""Which children should exist, and which should go.
+
+The one rule: what is in use stays: a record that has a ReplicaSet, the target, and the newest that was good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from inferfleet.fleet import names
+from inferfleet.fleet.downloads import Download
+from inferfleet.fleet.revision import Recorded
+from inferfleet.plan.actions import Target, Watched
+from inferfleet.plan.desired import Budget, Children, Overlay, WantedClaim, WantedPolicies, WantedSet
+from inferfleet.plan.rollout import Line
+from inferfleet.plan.scene import Scene
+
+KEPT_RECORDS = 5
+
+
+def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> Children:
+    """List everything that should exist besides downloads and records."""
+    return Children(
+        sets=tuple(
+            WantedSet(record, sizes.get(record.name, 0), _overlay(scene, record.name in proven))
+            for record in scene.snapshot.recorded
+            if scene.snapshot.set_of(record) or sizes.get(record.name, 0)
+        ),
+        claims=_claims(scene),
+        policies=WantedPolicies(scene.owner, scene.spec.access.egress == "Allow", scene.cache.kind == "Pod"),
+        served=True,
+        budget=_budget(scene),
+        held=tuple(sorted(record.revision for record in _unproven(scene, proven) if scene.snapshot.set_of(record))),
+    )
+
+
+def _overlay(scene: Scene, is_proven: bool) -> Overlay:  # noqa: FBT001 - one truth about the record
+    return Overlay(
+        traffic="serving" if is_proven else "held",
+        drain_seconds=scene.spec.rollout.drain_timeout_seconds,
+        priority_class=scene.spec.limits.priority_class or "",
+    )
+
+
+def _claims(scene: Scene) -> tuple[WantedClaim, ...]:
+    cache = scene.cache
+    if not cache.ours or (scene.record is None and scene.wanted == 0):
+        return ()
+    size = scene.spec.cache.size or cache.size
+    gone_with_model = scene.spec.cache.when_deleted == "Delete"
+    return (WantedClaim(scene.owner, cache.claim, size, cache.storage_class, gone_with_model),)
+
+
+def _budget(scene: Scene) -> Budget:
+    """Keep the last replica from evictions unless the user allows the outage: it is replaced first."""
+    alone = scene.wanted <= 1 and scene.spec.rollout.outage == "Ask"
+    return Budget(0 if alone else "10%")
+
+
+def _unproven(scene: Scene, proven: frozenset[str]) -> list[Recorded]:
+    return [record for record in scene.snapshot.recorded if record.name not in proven]
+
+
+def held_services(scene: Scene, proven: frozenset[str]) -> frozenset[str]:
+    """Name the held Services that stay."""
+    found = [record for record in _unproven(scene, proven) if scene.snapshot.set_of(record)]
+    return frozenset(names.held_service_name(scene.owner.name, record.revision) for record in found)
+
+
+def held_back(lines: Iterable[Line], sizes: Mapping[str, int]) -> dict[str, int]:
+    """Hold every shrink for a beat: the marks of who goes first must be seen before the ReplicaSet shrinks."""
+    current = {line.name: line.size for line in lines}
+    return {name: max(size, current.get(name, 0)) for name, size in sizes.items()}
+
+
+def _in_use(scene: Scene) -> set[str]:
+    newest_good = max(
+        (record for record in scene.snapshot.recorded if record.good), key=lambda record: record.number, default=None
+    )
+    used = {record.name for record in scene.snapshot.recorded if scene.snapshot.set_of(record)}
+    return used | {record.name for record in (scene.record, newest_good) if record}
+
+
+def old_records(scene: Scene) -> tuple[Target, ...]:
+    """Choose the records that go: all but those in use and the newest five of the others."""
+    used = _in_use(scene)
+    spare = sorted((r for r in scene.snapshot.recorded if r.name not in used), key=lambda record: -record.number)
+    return tuple(Target(record.name, record.uid) for record in spare[KEPT_RECORDS:])
+
+
+def empty_sets(scene: Scene, sizes: Mapping[str, int]) -> tuple[Target, ...]:
+    """Choose the ReplicaSets that go: of another revision, at zero, with their last pod gone."""
+    target = scene.record.name if scene.record else ""
+    busy = {(replica.revision, replica.shape) for replica in scene.snapshot.replicas}
+    return tuple(
+        Target(found.name, found.uid)
+        for found in scene.snapshot.sets
+        if found.name != target
+        and not found.terminating
+        and found.wanted == 0
+        and found.existing == 0
+        and sizes.get(found.name, 0) == 0
+        and (found.revision, found.shape) not in busy
+    )
+
+
+def stale_downloads(scene: Scene, replaced: tuple[Download, ...]) -> tuple[Target, ...]:
+    """Choose the download Jobs that go: replaced attempts, and those of revisions that are gone."""
+    kept = {record.revision for record in scene.snapshot.recorded} | {scene.revision, scene.asked}
+    gone = [job for job in scene.snapshot.downloads if job.revision not in kept]
+    return tuple(Target(job.name, job.uid) for job in (*replaced, *gone) if not job.terminating)
+
+
+def watched(scene: Scene) -> tuple[Watched, ...]:
+    """List the replicas whose model is probed."""
+    found = []
+    for record in scene.snapshot.recorded:
+        probe = next((m.probe for m in record.repository.models if m.name == record.model and m.probe), "")
+        found += [
+            Watched(replica.uid, replica.restarts, replica.ip, record.model, probe)
+            for replica in scene.snapshot.replicas_of(record)
+            if replica.alive and replica.ready and replica.ip
+        ]
+    return tuple(found)

@@ -1,0 +1,68 @@
+"""What is done to single replicas: who gets traffic, who goes first, who is dead.
+
+The one rule: a replica gets traffic after a real inference, and is taken away only with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from inferfleet.fleet.replicas import Replica
+from inferfleet.plan.actions import Cost, DeletePod, Route, Target
+from inferfleet.plan.rollout import Line
+
+DEAD_GRACE = 30
+FIRST_TO_GO, LAST_TO_GO = -100, 100
+
+
+def routes(lines: Iterable[Line], proven: frozenset[str]) -> tuple[Route, ...]:
+    """Send requests to every proven replica of a proven revision that has none yet."""
+    return tuple(
+        Route(Target(replica.name, replica.uid), "serving")
+        for line in lines
+        if line.name in proven
+        for replica in line.replicas
+        if replica.alive and replica.ready and replica.traffic == "held" and replica.proof.proven
+    )
+
+
+def victims(lines: Iterable[Line], sizes: Mapping[str, int]) -> tuple[Cost, ...]:
+    """Mark who goes first in each revision that is about to shrink; empty when all marks are set."""
+    marks: list[Cost] = []
+    for line in lines:
+        alive = [replica for replica in line.replicas if replica.alive]
+        if 0 < sizes.get(line.name, 0) < len(alive):
+            marks += _marks(alive, len(alive) - sizes[line.name])
+    return tuple(marks)
+
+
+def _marks(alive: list[Replica], count: int) -> list[Cost]:
+    ranked = sorted(
+        alive, key=lambda replica: (replica.serves and not replica.leaving, not replica.leaving, -replica.created)
+    )
+    first = {replica.uid for replica in ranked[:count]}
+    wanted = {replica.uid: FIRST_TO_GO if replica.uid in first else LAST_TO_GO for replica in alive}
+    return [
+        Cost(Target(replica.name, replica.uid), wanted[replica.uid])
+        for replica in ranked
+        if replica.deletion_cost != wanted[replica.uid]
+    ]
+
+
+def removals(lines: Iterable[Line]) -> tuple[DeletePod, ...]:
+    """Delete a replica whose model is dead, one a beat, and pods that have ended by themselves."""
+    replicas = [replica for line in lines for replica in line.replicas if not replica.terminating]
+    ended = [
+        DeletePod(Target(replica.name, replica.uid), None, "ReplicaEnded", f"{replica.name} has ended; another starts.")
+        for replica in replicas
+        if replica.finished
+    ]
+    dead = [replica for replica in replicas if replica.proof.dead and not replica.finished]
+    return (*ended, *(_bury(replica) for replica in dead[:1]))
+
+
+def _bury(replica: Replica) -> DeletePod:
+    message = (
+        f"{replica.name} on {replica.node} lives and its model does not answer ({replica.proof.error}); another starts."
+    )
+    return DeletePod(Target(replica.name, replica.uid), DEAD_GRACE, "ModelDead", message)

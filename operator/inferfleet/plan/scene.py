@@ -1,0 +1,133 @@
+"""What one beat is about, worked out once from a snapshot: the spec that holds, the target, what lies around it.
+
+The one rule: a spec that is not accepted changes nothing: what was accepted last goes on serving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inferfleet.api.config import FleetConfig
+from inferfleet.api.parse import Problem, parse_spec
+from inferfleet.api.spec import ModelDeploymentSpec
+from inferfleet.errors import SpecError
+from inferfleet.fleet.revision import Recorded, revision_hash
+from inferfleet.fleet.snapshot import Snapshot
+from inferfleet.plan import accept
+from inferfleet.plan.desired import CachePlan, Owner
+from inferfleet.plan.rollout import Line
+from inferfleet.plan.truth import Truth
+
+SHOWN_PROBLEMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The spec that holds, and the revision that it asks for. `frozen`: the written spec is not accepted."""
+
+    snapshot: Snapshot
+    config: FleetConfig
+    now: float
+    owner: Owner
+    accepted: Truth
+    spec: ModelDeploymentSpec
+    frozen: bool
+    wanted: int
+    cache: CachePlan
+    revision: str
+    asked: str
+    """The revision that the written spec asks for; differs from `revision` while it is refused."""
+    restarted: str
+    record: Recorded | None
+    """The target's record; None until it is known what to record."""
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """List the revisions that have a ReplicaSet, the newest first."""
+        found = sorted(self.snapshot.recorded, key=lambda record: -record.number)
+        return tuple(self.line(record) for record in found if self.snapshot.set_of(record))
+
+    def line(self, record: Recorded) -> Line:
+        """Look at one revision's replicas."""
+        pod_set = self.snapshot.set_of(record)
+        size = pod_set.wanted if pod_set else 0
+        return Line(record.name, record.revision, size, self.snapshot.replicas_of(record))
+
+
+def look(snapshot: Snapshot, config: FleetConfig, now: float, refused: SpecError | None) -> Scene | Truth:
+    """Work out the scene, or say why there is nothing to do but say so."""
+    subject = snapshot.subject
+    problems = subject.problems or (accept.problems(subject.spec, config) if subject.spec else ())
+    accepted = _accepted(problems, refused)
+    in_use = _newest_in_use(snapshot)
+    if accepted.fails:
+        spec = _as_recorded(snapshot, in_use)
+        if spec is None or in_use is None:
+            return accepted
+        return _scene(snapshot, config, now, accepted, spec, in_use)
+    assert subject.spec is not None  # noqa: S101 - a subject without a spec has problems
+    return _scene(snapshot, config, now, accepted, subject.spec, None)
+
+
+def _accepted(problems: tuple[Problem, ...], refused: SpecError | None) -> Truth:
+    if problems:
+        rest = f" (and {len(problems) - SHOWN_PROBLEMS} more)" if len(problems) > SHOWN_PROBLEMS else ""
+        return Truth("False", "InvalidSpec", "; ".join(map(str, problems[:SHOWN_PROBLEMS])) + rest)
+    if refused:
+        return Truth("False", refused.reason, refused.message)
+    return Truth("True", "Accepted", "Every field is accepted.")
+
+
+def _scene(
+    snapshot: Snapshot,
+    config: FleetConfig,
+    now: float,
+    accepted: Truth,
+    spec: ModelDeploymentSpec,
+    kept: Recorded | None,
+) -> Scene:
+    subject = snapshot.subject
+    owner = Owner(subject.namespace, subject.name, subject.uid)
+    newest = max(snapshot.recorded, key=lambda record: record.number, default=None)
+    restarted = newest.restarted if newest else ""
+    asked = revision_hash(subject.spec, restarted) if subject.spec else ""
+    revision = kept.revision if kept else asked
+    record = kept or next((found for found in _newest_first(snapshot) if found.revision == revision), None)
+    cache = CachePlan(**record.cache) if record else accept.cache_plan(spec, owner, config)
+    wanted = 0 if spec.suspend else 1 if spec.replicas is None else spec.replicas
+    return Scene(
+        snapshot,
+        config,
+        now,
+        owner,
+        accepted,
+        spec,
+        kept is not None,
+        wanted,
+        cache,
+        revision,
+        asked,
+        restarted,
+        record,
+    )
+
+
+def _newest_first(snapshot: Snapshot) -> list[Recorded]:
+    return sorted(snapshot.recorded, key=lambda record: -record.number)
+
+
+def _newest_in_use(snapshot: Snapshot) -> Recorded | None:
+    """Find the revision that serves on while the spec is not accepted: the newest that has proven itself, or any."""
+    used = [record for record in _newest_first(snapshot) if snapshot.set_of(record)]
+    return next((record for record in used if record.proven), used[0] if used else None)
+
+
+def _as_recorded(snapshot: Snapshot, record: Recorded | None) -> ModelDeploymentSpec | None:
+    """Read the spec that a revision was made from, at the size that it has now."""
+    if record is None:
+        return None
+    spec = parse_spec({"metadata": {"name": snapshot.subject.name}, "spec": record.spec})
+    if isinstance(spec, tuple):
+        return None
+    size = sum(found.wanted for found in snapshot.sets)
+    return spec.model_copy(update={"replicas": size, "suspend": False})
