@@ -61,9 +61,7 @@ def _lever(argv: list[str]) -> int:
     if not argv:
         print("\n".join(lever_commands.listing()))
         return 0
-    if not lifecycle.about():
-        raise RigError("No rig is running: `python -m e2e.rig up` first.")
-    print(lever_commands.pull(Rig().levers, argv[0], argv[1:]))
+    print(lever_commands.pull(_running().levers, argv[0], argv[1:]))
     return 0
 
 
@@ -79,12 +77,19 @@ def _helm(argv: list[str]) -> int:
 
 def _env(_: list[str]) -> int:
     """Print what a shell must export to use the cluster."""
-    print("\n".join(f"export {name}={value}" for name, value in Rig.attach().environment.items()))
+    print("\n".join(f"export {name}={value}" for name, value in _running().environment.items()))
     return 0
 
 
+def _running() -> Rig:
+    """Return the rig in whatever state: a person may want to look at a sick one."""
+    if not lifecycle.about():
+        raise RigError("No rig is running: `python -m e2e.rig up` first.")
+    return Rig()
+
+
 def _become(program: str, argv: list[str]) -> int:
-    os.environ.update(Rig.attach().environment)
+    os.environ.update(_running().environment)
     os.execvp(program, [program, *argv])  # noqa: S606 - the person's own argv, no shell
 
 

@@ -47,7 +47,7 @@ def up() -> None:
     with machine_lock("bring the rig up"):
         began = time.monotonic()
         prepare.build(machine.missing_packages)
-        if not sick():
+        if not broken():
             refresh()
             print(f"The rig is up ({time.monotonic() - began:.1f} s).")
             return
@@ -73,18 +73,21 @@ def down() -> None:
 
 def sick() -> list[str]:
     """Say why the rig is not healthy; empty for a healthy one."""
+    return broken() or [*(f"{name} is not running" for name in services.dead()), *_gpus_missing()]
+
+
+def broken() -> list[str]:
+    """Say what of the cluster itself does not work; only a new start mends that."""
     if not _ABOUT.exists():
         return ["no rig is running"]
     expected = (*control_plane.COMPONENTS, *(node.name for node in NODES))
-    found = [f"{name} is not running" for name in expected if not _alive(name)]
-    if found:
+    if found := [f"{name} is not running" for name in expected if not _alive(name)]:
         return found
     api = Api(timeout_s=3.0)
     try:
         if not api.ready():
             return ["the API server is not ready"]
-        found = [f"{name} is not running" for name in services.dead()]
-        return found + [text for node in api.get("/api/v1/nodes")["items"] if (text := _node_sick(node))]
+        return [f"{node['metadata']['name']} is not ready" for node in _items(api) if _not_ready(node)]
     except (OSError, ApiError) as error:
         return [f"the API server does not answer: {error}"]
     finally:
@@ -97,7 +100,9 @@ def refresh() -> None:
     for node in NODES:
         for reference in node_images.import_missing(partial(nodes.run_inside, node)):
             print(f"{node.name}: imported {reference}", flush=True)
-    services.start_missing()
+    for name in services.start_missing():
+        print(f"started {name}", flush=True)
+    _wait_for_services()
 
 
 def about() -> dict[str, str]:
@@ -156,8 +161,7 @@ def _wait_for_nodes() -> None:
 
 
 def _wait_for_services() -> None:
-    api = Api()
-    _wait("the GPUs", lambda: not any(map(_node_sick, _items(api))))
+    _wait("the GPUs", lambda: not _gpus_missing())
 
 
 def _wait_for_dns() -> None:
@@ -209,7 +213,9 @@ def _alive(name: str) -> bool:
 
 
 def _items(api: Api) -> list[Json]:
-    return list(api.get("/api/v1/nodes")["items"])
+    """List the real nodes; a scale test may have added fake ones."""
+    ours = {spec.name for spec in NODES}
+    return [node for node in api.get("/api/v1/nodes")["items"] if node["metadata"]["name"] in ours]
 
 
 def _not_ready(node: Json) -> bool:
@@ -217,11 +223,8 @@ def _not_ready(node: Json) -> bool:
     return conditions.get("Ready") != "True"
 
 
-def _node_sick(node: Json) -> str | None:
-    name = node["metadata"]["name"]
-    if name not in {spec.name for spec in NODES}:
-        return None  # a fake node of a scale test
-    if _not_ready(node):
-        return f"{name} is not ready"
-    gpus = node["status"].get("capacity", {}).get("nvidia.com/gpu", "0")
-    return None if gpus == str(GPUS_PER_NODE) else f"{name} shows {gpus} GPUs"
+def _gpus_missing() -> list[str]:
+    api = Api()
+    shown = {node["metadata"]["name"]: node["status"]["capacity"].get("nvidia.com/gpu", "0") for node in _items(api)}
+    api.close()
+    return [f"{name} shows {gpus} GPUs" for name, gpus in shown.items() if gpus != str(GPUS_PER_NODE)]
