@@ -1,7 +1,8 @@
 # Stands in for nvcr.io/nvidia/tritonserver on a machine that reaches package registries only: the same server
 # with its Python backend, out of a wheel, where NVIDIA's image has it. Pods run it with the same argv, as any
 # user, on a read-only root with a writable /tmp and /dev/shm.
-FROM registry.rig.local/python:3.11-slim
+ARG BASE=registry.rig.local/python:3.11-slim
+FROM ${BASE}
 
 RUN apt-get update -q \
  && apt-get install -yq --no-install-recommends libgomp1 libpython3.11 \

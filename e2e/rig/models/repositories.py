@@ -9,6 +9,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.rig.files import link_or_copy
+
 HERE = Path(__file__).parent
 
 
@@ -40,12 +42,3 @@ def lay_out(target: Path, *models: Model, gguf: Path | None = None) -> Path:
         if model.code == "smollm2" and gguf is not None:
             link_or_copy(gguf, version / "model.gguf")
     return target
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Share the bytes within one filesystem, copy them across two."""
-    target.unlink(missing_ok=True)
-    try:
-        target.hardlink_to(source.resolve())
-    except OSError:
-        shutil.copyfile(source, target)

