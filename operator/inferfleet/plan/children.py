@@ -34,7 +34,7 @@ def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> 
     )
 
 
-def _overlay(scene: Scene, is_proven: bool) -> Overlay:  # noqa: FBT001 - one truth about the record
+def _overlay(scene: Scene, is_proven: bool) -> Overlay:
     return Overlay(
         traffic="serving" if is_proven else "held",
         drain_seconds=scene.spec.rollout.drain_timeout_seconds,

@@ -200,7 +200,7 @@ def _annotations(decided: Decided, settled: bool) -> tuple[Annotate, ...]:
     return tuple(Annotate(Target(name, uids[name]), found) for name, found in notes.items())
 
 
-def _status(decided: Decided, settled: bool) -> tuple[Json, float | None]:  # noqa: FBT001 - one truth
+def _status(decided: Decided, settled: bool) -> tuple[Json, float | None]:
     """Write status, and say in how many seconds it is to be looked at again at the latest."""
     scene, snapshot = decided.scene, decided.scene.snapshot
     noted = download_status(snapshot.subject.status.get("download"), decided.weights.running, scene.now)

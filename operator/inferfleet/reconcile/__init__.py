@@ -1,0 +1,1 @@
+"""The queue and the beat: observe, plan, apply. Nothing is decided here."""

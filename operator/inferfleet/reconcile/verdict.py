@@ -1,0 +1,46 @@
+"""What an error means for a key: wait for the world, or try again with backoff.
+
+The one rule: only this module reads the error hierarchy, and nothing escapes a beat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from inferfleet.errors import InferfleetError, KubeError, NotReadyYet
+
+TERMINATING = "being terminated"
+LOST_LEASE = "NotLeader"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`after`: seconds until the key is looked at again; None: with backoff. `told`: what an event may say, if worth it."""
+
+    reason: str
+    message: str
+    after: float | None = None
+    is_worth_telling: bool = False
+
+
+def verdict(error: Exception) -> Verdict:
+    """Say what an error of a beat means."""
+    if isinstance(error, NotReadyYet):
+        return Verdict(error.reason, error.message, after=error.retry_after)
+    if isinstance(error, KubeError):
+        return _of_kube(error)
+    if isinstance(error, InferfleetError):
+        return Verdict(error.reason, error.message, is_worth_telling=True)
+    if isinstance(error, asyncio.TimeoutError):
+        return Verdict("Timeout", "The beat took too long.")
+    return Verdict("InternalError", f"The operator failed with {type(error).__name__}; its log says where.")
+
+
+def _of_kube(error: KubeError) -> Verdict:
+    """Conflicts and overload pass by themselves; what the API server refuses for good is told."""
+    if error.status == 403 and TERMINATING in error.message:
+        return Verdict("NamespaceTerminating", "The namespace is being deleted.", after=30.0)
+    refused = error.status in (400, 403, 413, 422)
+    reason = "ChildRefused" if refused and error.status != 403 else "Forbidden" if refused else error.reason
+    return Verdict(reason, error.message, is_worth_telling=refused)
