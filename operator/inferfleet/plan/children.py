@@ -21,17 +21,21 @@ KEPT_RECORDS = 5
 def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> Children:
     """List everything that should exist besides downloads and records."""
     return Children(
-        sets=tuple(
-            WantedSet(record, sizes.get(record.name, 0), _overlay(scene, record.name in proven))
-            for record in scene.snapshot.recorded
-            if scene.snapshot.set_of(record) or sizes.get(record.name, 0)
-        ),
+        sets=_sets(scene, sizes, proven),
         claims=_claims(scene),
         policies=WantedPolicies(scene.owner, scene.spec.access.egress == "Allow", scene.cache.kind == "Pod"),
         served=True,
         budget=_budget(scene),
         held=tuple(sorted(record.revision for record in _unproven(scene, proven) if scene.snapshot.set_of(record))),
     )
+
+
+def _sets(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> tuple[WantedSet, ...]:
+    """List the ReplicaSets, those that grow first: a new pod then waits for the GPU that an old one frees."""
+    current = {line.name: line.size for line in scene.lines}
+    used = [record for record in scene.snapshot.recorded if record.name in current or sizes.get(record.name, 0)]
+    found = [WantedSet(each, sizes.get(each.name, 0), _overlay(scene, each.name in proven)) for each in used]
+    return tuple(sorted(found, key=lambda wanted: wanted.replicas <= current.get(wanted.recorded.name, 0)))
 
 
 def _overlay(scene: Scene, is_proven: bool) -> Overlay:

@@ -47,6 +47,14 @@ class Scene:
         found = sorted(self.snapshot.recorded, key=lambda record: -record.number)
         return tuple(self.line(record) for record in found if self.snapshot.set_of(record))
 
+    @property
+    def known_bytes(self) -> int:
+        """Size of the target's weights; 0 while it is not known."""
+        if self.record:
+            return self.record.repository.total_bytes
+        jobs = [job for job in self.snapshot.downloads if job.revision == self.revision and job.repository]
+        return jobs[-1].repository.total_bytes if jobs and jobs[-1].repository else 0
+
     def line(self, record: Recorded) -> Line:
         """Look at one revision's replicas."""
         pod_set = self.snapshot.set_of(record)

@@ -16,7 +16,7 @@ LOST_LEASE = "NotLeader"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`after`: seconds until the key is looked at again; None: with backoff. `told`: what an event may say, if worth it."""
+    """`after`: seconds until the key is looked at again; None: with backoff."""
 
     reason: str
     message: str
@@ -27,7 +27,7 @@ class Verdict:
 def verdict(error: Exception) -> Verdict:
     """Say what an error of a beat means."""
     if isinstance(error, NotReadyYet):
-        return Verdict(error.reason, error.message, after=error.retry_after)
+        return Verdict(error.reason, error.message, after=error.retry_after, is_worth_telling=True)
     if isinstance(error, KubeError):
         return _of_kube(error)
     if isinstance(error, InferfleetError):

@@ -1,0 +1,194 @@
+"""Apply: the writes of a plan, in order, each one harmless when done twice.
+
+The one rule: an object is written only when it differs, never when it belongs to someone else, and each answer goes
+into the cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from inferfleet.api.base import Json
+from inferfleet.api.config import FleetConfig
+from inferfleet.errors import KubeError, NotReadyYet
+from inferfleet.fleet import names
+from inferfleet.fleet.revision import digest
+from inferfleet.kube import facts
+from inferfleet.kube.client import Client
+from inferfleet.kube.compare import differs
+from inferfleet.kube.kinds import (
+    CONFIG_MAPS,
+    CONTROLLER_REVISIONS,
+    JOBS,
+    PODS,
+    REPLICA_SETS,
+    SERVICES,
+    Kind,
+    Ref,
+    kind_of,
+)
+from inferfleet.plan.actions import Plan, Target
+from inferfleet.plan.desired import Owner
+from inferfleet.reconcile import manifests
+from inferfleet.reconcile.caches import Caches
+from inferfleet.reconcile.queue import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What writes go through, for one model."""
+
+    client: Client
+    caches: Caches
+    config: FleetConfig
+    owner: Owner
+
+    @property
+    def key(self) -> Key:
+        """Name the model."""
+        return Key(self.owner.namespace, self.owner.name)
+
+    def ref(self, kind: Kind, name: str) -> Ref:
+        """Name an object in the model's namespace."""
+        return Ref(kind, self.owner.namespace, name)
+
+
+async def apply(plan: Plan, hand: Hand) -> None:
+    """Do every write of a plan but the status."""
+    for manifest in manifests.before_pods(plan, hand.owner, hand.config):
+        await _apply(manifest, hand)
+    for claim in plan.children.claims:
+        await _claim(manifests.claim(claim), hand)
+    if plan.start:
+        await _create(manifests.download(plan.start, hand.config), hand)
+    if plan.record:
+        await _create(manifests.record(plan.record, hand.config), hand)
+    for note in plan.annotate:
+        await _annotate(hand, CONTROLLER_REVISIONS, note.target, dict(note.annotations))
+    await _mark_pods(plan, hand)
+    for manifest in manifests.pods(plan, hand.owner, hand.config):
+        await _apply(manifest, hand)
+    await _remove(plan, hand)
+
+
+async def _apply(manifest: Json, hand: Hand) -> None:
+    """Make a child as the manifest says, if it is not."""
+    kind, name = kind_of(manifest), manifest["metadata"]["name"]
+    live = await _live(kind, name, hand)
+    wanted = _signed(manifest)
+    if live is not None and not differs(wanted, live):
+        return
+    hand.caches.children[kind].learn(await hand.client.apply(wanted, kind))
+
+
+def _signed(manifest: Json) -> Json:
+    """Note the manifest's digest in it, so that a field that we stop rendering is a difference too."""
+    meta = manifest["metadata"]
+    notes = {**meta.get("annotations", {}), names.APPLIED: digest(manifest)[:16]}
+    return {**manifest, "metadata": {**meta, "annotations": notes}}
+
+
+async def _live(kind: Kind, name: str, hand: Hand) -> Json | None:
+    """Find a child by name: in the cache, else at the API server, since one without our label is in no cache."""
+    child = hand.caches.children[kind].get(hand.owner.namespace, name)
+    live = child.raw if child else await hand.client.get(kind, hand.owner.namespace, name)
+    if live is not None:
+        _refuse_foreign(live, kind, name, hand)
+    return live
+
+
+def _refuse_foreign(live: Json, kind: Kind, name: str, hand: Hand) -> None:
+    """Stop before an object that is another's, or our own of an earlier life that is still being collected."""
+    controller = facts.owner_uid(live)
+    labels = live["metadata"].get("labels", {})
+    ours = labels.get(names.MANAGED_BY) == names.OPERATOR and labels.get(names.MODEL) == hand.owner.name
+    if controller == hand.owner.uid:
+        return
+    if not controller and (ours or _was_ours(live)):
+        return
+    if _is_earlier_self(live, hand):
+        message = f"{kind.kind} {name} of an earlier {hand.owner.name} is still being collected."
+        raise NotReadyYet("WaitingForCollection", message, retry_after=2.0)
+    message = f"{kind.kind} {name} exists and is not ours; delete or rename it, or rename the model."
+    raise NotReadyYet("NameTaken", message, retry_after=30.0)
+
+
+def _was_ours(live: Json) -> bool:
+    """Tell an object whose labels were taken off: the note of its manifest's digest is still there."""
+    return bool(facts.annotation(live, names.APPLIED))
+
+
+def _is_earlier_self(live: Json, hand: Hand) -> bool:
+    references = live["metadata"].get("ownerReferences", ())
+    return any(
+        each.get("controller") and each.get("kind") == "ModelDeployment" and each.get("name") == hand.owner.name
+        for each in references
+    )
+
+
+async def _create(manifest: Json, hand: Hand) -> None:
+    """Create what is never written again; one that is there must be ours."""
+    kind, name = kind_of(manifest), manifest["metadata"]["name"]
+    if await _live(kind, name, hand) is None:
+        hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
+
+
+async def _claim(manifest: Json, hand: Hand) -> None:
+    """Make a claim, let it grow, and tie it to the model or untie it as the user wishes."""
+    kind, name = kind_of(manifest), manifest["metadata"]["name"]
+    live = await _live(kind, name, hand)
+    if live is None:
+        hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
+        return
+    patch = manifests.claim_patch(manifest, live)
+    if patch:
+        hand.caches.children[kind].learn(await hand.client.merge_patch(hand.ref(kind, name), patch))
+
+
+async def _annotate(hand: Hand, kind: Kind, target: Target, notes: dict[str, Any]) -> None:
+    patch = {
+        "metadata": {"uid": target.uid, "annotations": {f"inferfleet.dev/{key}": note for key, note in notes.items()}}
+    }
+    hand.caches.children[kind].learn(await hand.client.merge_patch(hand.ref(kind, target.name), patch))
+
+
+async def _mark_pods(plan: Plan, hand: Hand) -> None:
+    """Set traffic labels and deletion costs, by uid; a pod that is gone needs none."""
+    marks = [(route.target, {"labels": {names.TRAFFIC: route.traffic}}) for route in plan.route]
+    marks += [(cost.target, {"annotations": {names.DELETION_COST: str(cost.cost)}}) for cost in plan.costs]
+    for target, change in marks:
+        try:
+            answer = await hand.client.merge_patch(
+                hand.ref(PODS, target.name), {"metadata": {"uid": target.uid, **change}}
+            )
+        except KubeError as error:
+            if error.status not in (404, 409):
+                raise
+        else:
+            hand.caches.pods.learn(answer)
+
+
+async def _remove(plan: Plan, hand: Hand) -> None:
+    """Delete what is no longer wanted, by uid."""
+    for gone in plan.delete_pods:
+        await hand.client.delete(hand.ref(PODS, gone.target.name), gone.target.uid, grace_seconds=gone.grace)
+    for kind, targets in (
+        (JOBS, plan.remove_downloads),
+        (REPLICA_SETS, plan.remove_sets),
+        (CONTROLLER_REVISIONS, plan.remove_records),
+    ):
+        for target in targets:
+            await hand.client.delete(hand.ref(kind, target.name), target.uid)
+    await _remove_unneeded(plan, hand)
+
+
+async def _remove_unneeded(plan: Plan, hand: Hand) -> None:
+    """Delete held Services and ConfigMaps of revisions that need them no more."""
+    kept_services = {names.service_name(hand.owner.name), *plan.keep_held}
+    kept_maps = {wanted.recorded.name for wanted in plan.children.sets}
+    for kind, kept in ((SERVICES, kept_services), (CONFIG_MAPS, kept_maps)):
+        for child in hand.caches.children[kind].indexed(str(hand.key)):
+            meta = child.raw["metadata"]
+            if plan.children.served and meta["name"] not in kept and facts.owner_uid(child.raw) == hand.owner.uid:
+                await hand.client.delete(hand.ref(kind, meta["name"]), meta["uid"])

@@ -1,0 +1,110 @@
+"""One beat: observe, plan, apply, write status, say when to look again.
+
+The one rule: it starts from the object as the API server has it now, and nothing it needs is remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inferfleet.api.base import Json
+from inferfleet.errors import InferfleetError, NotReadyYet, SpecError
+from inferfleet.fleet.snapshot import Snapshot
+from inferfleet.kube.client import Client
+from inferfleet.kube.events import EventRecorder
+from inferfleet.kube.kinds import MODEL_DEPLOYMENTS, Ref
+from inferfleet.plan.actions import Announce, Plan
+from inferfleet.plan.decide import decide
+from inferfleet.plan.desired import Owner
+from inferfleet.plan.telling import report
+from inferfleet.plan.truth import Truth
+from inferfleet.reconcile.apply import Hand, apply
+from inferfleet.reconcile.observe import Sources, observe
+from inferfleet.reconcile.queue import Key
+from inferfleet.reconcile.verdict import verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """All that beats share; `now` is seconds since the epoch."""
+
+    client: Client
+    sources: Sources
+    recorder: EventRecorder
+    now: Callable[[], float]
+
+    async def run(self, key: Key) -> float | None:
+        """Look at one model and do what it needs; return in how many seconds to look again, None for the resync."""
+        raw = await self.client.get(MODEL_DEPLOYMENTS, key.namespace, key.name)
+        if raw is None or "deletionTimestamp" in raw["metadata"]:
+            self._forget(key)
+            return None
+        now = self.now()
+        snapshot = observe(raw, self.sources)
+        plan = decide(snapshot, self.sources.config, now)
+        self._watch(key, snapshot, plan)
+        trouble = await self._apply(plan, snapshot, now)
+        await self._write_status(raw, plan.status if trouble is None else trouble.status)
+        self._tell(raw, plan.announce if trouble is None else trouble.announce)
+        if trouble is not None:
+            raise trouble.error
+        return plan.again
+
+    async def _apply(self, plan: Plan, snapshot: Snapshot, now: float) -> Trouble | None:
+        """Apply a plan; what goes wrong with it is said in status before it is raised."""
+        subject = snapshot.subject
+        owner = Owner(subject.namespace, subject.name, subject.uid)
+        hand = Hand(self.client, self.sources.caches, self.sources.config, owner)
+        try:
+            await apply(plan, hand)
+        except SpecError as error:
+            refused = decide(snapshot, self.sources.config, now, error)
+            await apply(refused, hand)
+            return Trouble(
+                NotReadyYet(error.reason, error.message, retry_after=300.0), refused.status, refused.announce
+            )
+        except InferfleetError as error:
+            found = verdict(error)
+            if not found.is_worth_telling:
+                raise
+            status, announce = report(snapshot, plan, Truth("False", found.reason, found.message), now)
+            return Trouble(error, status, announce)
+        return None
+
+    async def _write_status(self, raw: Json, status: Json) -> None:
+        """Write status if it says anything new."""
+        if status and status != raw.get("status"):
+            meta = raw["metadata"]
+            ref = Ref(MODEL_DEPLOYMENTS, meta["namespace"], meta["name"])
+            await self.client.patch_status(ref, status, meta["resourceVersion"])
+
+    def _watch(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
+        """Say which pods are to be probed and read, and whether the model waits for a GPU."""
+        self.sources.prober.watch(key, plan.watched)
+        self.sources.reader.watch(key, [(job.pod_uid, job.ip) for job in snapshot.downloads if job.ip])
+        conditions = {each["type"]: each["status"] for each in plan.status.get("conditions", [])}
+        if conditions.get("Scheduled") == "True" and conditions.get("Ready") == "True":
+            self.sources.caches.waiting.discard(key)
+        else:
+            self.sources.caches.waiting.add(key)
+
+    def _forget(self, key: Key) -> None:
+        self.sources.prober.forget(key)
+        self.sources.reader.forget(key)
+        self.sources.caches.waiting.discard(key)
+
+    def _tell(self, raw: Json, announce: tuple[Announce, ...]) -> None:
+        meta = raw["metadata"]
+        about = Ref(MODEL_DEPLOYMENTS, meta["namespace"], meta["name"])
+        for each in announce:
+            self.recorder.record(about, meta["uid"], each.kind, each.reason, each.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong while a plan was applied, and what status and events say of it."""
+
+    error: InferfleetError
+    status: Json
+    announce: tuple[Announce, ...]

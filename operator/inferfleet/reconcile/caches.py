@@ -1,0 +1,153 @@
+"""What is known of the cluster, one store for each kind, and whom a change wakes.
+
+The one rule: a store is filled by informers and by answers to our own writes alone; a change only wakes, it decides
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from inferfleet.api.base import Json
+from inferfleet.api.config import FleetConfig
+from inferfleet.fleet import names
+from inferfleet.fleet.nodes import Fleet, GpuPod, Node, Quota
+from inferfleet.fleet.replicas import Replica
+from inferfleet.fleet.revision import Recorded
+from inferfleet.kube import facts
+from inferfleet.kube.client import Client, Scope
+from inferfleet.kube.informer import Informer, InformerMeter, Watched
+from inferfleet.kube.kinds import CHILDREN, CONTROLLER_REVISIONS, NODES, PODS, RESOURCE_QUOTAS, Kind
+from inferfleet.kube.store import Store
+from inferfleet.kube.timing import Time
+from inferfleet.reconcile.queue import Key
+from inferfleet.render.record import read_record
+
+Wake = Callable[[Key], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An object of ours, as the API server holds it, and the record in it if it is a ControllerRevision."""
+
+    raw: Json
+    recorded: Recorded | None = None
+
+    @property
+    def key(self) -> Key:
+        """Name the model that it belongs to."""
+        return key_of(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPod:
+    """A pod of ours: a replica, or a download."""
+
+    key: Key
+    replica: Replica | None = None
+    download: facts.DownloadPod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamespacedQuota:
+    """A ResourceQuota and where it holds."""
+
+    namespace: str
+    quota: Quota
+
+
+class Caches:
+    """All stores of one operator."""
+
+    def __init__(self, config: FleetConfig, wake: Wake) -> None:
+        """Start empty; `wake` is told of each model that a change concerns."""
+        self._config = config
+        self._wake = wake
+        self.waiting: set[Key] = set()
+        """Models that wait for a GPU: a change of nodes or of GPU pods wakes them."""
+        self.children: dict[Kind, Store[Child]] = {
+            kind: Store(_decoder(kind), self._child_changed, lambda child: str(child.key)) for kind in CHILDREN
+        }
+        self.pods: Store[OwnPod] = Store(_own_pod, self._pod_changed, lambda pod: str(pod.key))
+        self.nodes: Store[Node] = Store(facts.node_from, self._node_changed)
+        self.gpu_pods: Store[GpuPod] = Store(facts.gpu_pod_from, self._gpus_changed)
+        self.quotas: Store[NamespacedQuota] = Store(_quota, self._gpus_changed, lambda found: found.namespace)
+
+    def fleet(self) -> Fleet:
+        """Put nodes and GPU pods together."""
+        return Fleet(tuple(self.nodes), tuple(self.gpu_pods), blind=not self._config.foreign_pods)
+
+    def informers(self, client: Client, time: Time, meter: InformerMeter) -> list[Informer[Any]]:
+        """Make the informers that keep the stores equal to the API server."""
+        ours = [(kind, store, names.SELECTOR) for kind, store in self.children.items()]
+        stores: list[tuple[Kind, Store[Any], str | None]] = [*ours, (PODS, self.pods, names.SELECTOR)]
+        stores.append((RESOURCE_QUOTAS, self.quotas, None))
+        watched = [
+            (Watched(kind, Scope(namespace, selector)), store)
+            for kind, store, selector in stores
+            for namespace in self._config.watch_namespaces or (None,)
+        ]
+        watched.append((Watched(NODES), self.nodes))
+        if self._config.foreign_pods:
+            watched.append((Watched(PODS), self.gpu_pods))
+        return [Informer(client, each, store, time, meter) for each, store in watched]
+
+    def wake_waiting(self) -> None:
+        """Wake every model that waits for a GPU."""
+        for key in tuple(self.waiting):
+            self._wake(key)
+
+    def _child_changed(self, before: Child | None, after: Child | None) -> None:
+        self._wake_all(child.key for child in (before, after) if child)
+
+    def _pod_changed(self, before: OwnPod | None, after: OwnPod | None) -> None:
+        self._wake_all(pod.key for pod in (before, after) if pod)
+
+    def _node_changed(self, before: Node | None, after: Node | None) -> None:
+        name = (after or before or Node("")).name
+        self._wake_all(pod.key for pod in self.pods if pod.replica and pod.replica.node == name)
+        self.wake_waiting()
+
+    def _gpus_changed(self, _before: object, _after: object) -> None:
+        self.wake_waiting()
+
+    def _wake_all(self, keys: Iterable[Key]) -> None:
+        for key in set(keys):
+            self._wake(key)
+
+
+def key_of(raw: Json) -> Key:
+    """Name the model that a child belongs to."""
+    return Key(raw["metadata"].get("namespace", ""), facts.label(raw, names.MODEL))
+
+
+def _decoder(kind: Kind) -> Callable[[Json], Child | None]:
+    def decode(raw: Json) -> Child | None:
+        if not facts.label(raw, names.MODEL):
+            return None
+        # A listing leaves out what each item is; a manifest is compared with both.
+        typed = {"apiVersion": kind.api_version, "kind": kind.kind, **facts.pruned(raw)}
+        return Child(typed, read_record(typed) if kind is CONTROLLER_REVISIONS else None)
+
+    return decode
+
+
+def _own_pod(raw: Json) -> OwnPod | None:
+    role, key = facts.label(raw, names.ROLE), key_of(raw)
+    if role == names.ROLE_SERVER:
+        return OwnPod(key, replica=facts.replica_from(raw))
+    if role == names.ROLE_DOWNLOAD:
+        return OwnPod(key, download=facts.download_pod_from(raw))
+    return None
+
+
+def _quota(raw: Json) -> NamespacedQuota | None:
+    found = facts.quota_from(raw)
+    return NamespacedQuota(raw["metadata"]["namespace"], found) if found else None
+
+
+def leaving(replica: Replica, node: Node | None) -> Replica:
+    """Mark a replica whose node is cordoned, or whose GPU has failed."""
+    return replace(replica, leaving=bool(replica.gpu_failed) or (node is not None and node.cordoned))

@@ -1,0 +1,100 @@
+"""Observe: one model and its surroundings as a snapshot, from the object and the caches.
+
+The one rule: a child is the model's only if its controller is this very object; one without a controller is taken in
+when its labels say that it is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from inferfleet.api.base import Json
+from inferfleet.api.config import FleetConfig
+from inferfleet.api.parse import parse_spec
+from inferfleet.fleet.downloads import Download
+from inferfleet.fleet.replicas import Replica
+from inferfleet.fleet.revision import Recorded
+from inferfleet.fleet.snapshot import Snapshot, Subject
+from inferfleet.kube import facts
+from inferfleet.kube.kinds import CONTROLLER_REVISIONS, JOBS, REPLICA_SETS, Kind
+from inferfleet.reconcile.caches import Caches, Child, leaving
+from inferfleet.reconcile.queue import Key
+from inferfleet.render.record import is_outdated
+from inferfleet.serving.prober import Prober
+from inferfleet.serving.progress import ProgressReader
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where facts come from."""
+
+    caches: Caches
+    prober: Prober
+    reader: ProgressReader
+    config: FleetConfig
+
+
+def observe(raw: Json, sources: Sources) -> Snapshot:
+    """Take a snapshot of one model."""
+    subject = _subject(raw)
+    key = Key(subject.namespace, subject.name)
+    caches = sources.caches
+    records = _records(caches, key, subject.uid)
+    sets = owned(caches, REPLICA_SETS, key, subject.uid)
+    return Snapshot(
+        subject=subject,
+        recorded=records,
+        sets=tuple(facts.set_from(child.raw) for child in sets),
+        replicas=_replicas(sources, key, {child.raw["metadata"]["uid"] for child in sets}),
+        downloads=_downloads(sources, key, subject.uid),
+        fleet=caches.fleet(),
+        quotas=tuple(found.quota for found in caches.quotas.indexed(subject.namespace)),
+        updates=tuple(record.name for record in records if is_outdated(record, sources.config)),
+    )
+
+
+def owned(caches: Caches, kind: Kind, key: Key, uid: str) -> list[Child]:
+    """List the children of a kind that belong to this very object."""
+    return [child for child in caches.children[kind].indexed(str(key)) if facts.owner_uid(child.raw) in ("", uid)]
+
+
+def _subject(raw: Json) -> Subject:
+    meta, spec = raw["metadata"], parse_spec(raw)
+    wrong = spec if isinstance(spec, tuple) else ()
+    return Subject(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        spec=None if isinstance(spec, tuple) else spec,
+        problems=wrong,
+        status=raw.get("status", {}),
+        annotations=meta.get("annotations", {}),
+    )
+
+
+def _records(caches: Caches, key: Key, uid: str) -> tuple[Recorded, ...]:
+    children = owned(caches, CONTROLLER_REVISIONS, key, uid)
+    return tuple(child.recorded for child in children if child.recorded)
+
+
+def _replicas(sources: Sources, key: Key, set_uids: set[str]) -> tuple[Replica, ...]:
+    found = [pod.replica for pod in sources.caches.pods.indexed(str(key)) if pod.replica]
+    return tuple(
+        replace(
+            leaving(replica, sources.caches.nodes.get("", replica.node)),
+            proof=sources.prober.proof(replica.uid, replica.restarts),
+        )
+        for replica in found
+        if replica.set_uid in set_uids
+    )
+
+
+def _downloads(sources: Sources, key: Key, uid: str) -> tuple[Download, ...]:
+    pods = {pod.download.job_uid: pod.download for pod in sources.caches.pods.indexed(str(key)) if pod.download}
+    jobs = [child.raw for child in owned(sources.caches, JOBS, key, uid)]
+    found = [facts.download_from(job, pods.get(job["metadata"]["uid"])) for job in jobs]
+    return tuple(
+        replace(job, progress=sources.reader.progress(job.pod_uid), repository=sources.reader.repository(job.pod_uid))
+        for job in found
+    )
