@@ -31,7 +31,7 @@ FieldPath = Annotated[
         max_length=253,
     ),
 ]
-OUR_VOLUMES = ("weights", "models", "config", "tmp", "shm")
+OUR_VOLUMES = ("weights", "models", "config", "ca", "tmp", "shm")
 Mode = Annotated[int, Field(ge=0, le=511)]
 
 
@@ -172,8 +172,8 @@ class Volume(Frozen):
             "projected",
         ),
         Rule(
-            "!(self.name in ['weights', 'models', 'config', 'tmp', 'shm'])",
-            "the volume names weights, models, config, tmp and shm are taken by inferfleet; choose another name",
+            "!(self.name in ['weights', 'models', 'config', 'ca', 'tmp', 'shm'])",
+            "the volume names weights, models, config, ca, tmp and shm are taken by inferfleet; choose another name",
             lambda volume: volume.name not in OUR_VOLUMES,
         ),
     )
