@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from e2e.rig import lever_commands, lifecycle
+from e2e.rig import lever_commands, lifecycle, selfcheck
 from e2e.rig.errors import RigError
 from e2e.rig.leftovers import leftovers
 from e2e.rig.rig import Rig
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         return _COMMANDS[arguments.command](arguments.arguments)
-    except (RigError, ValueError) as error:
+    except (RigError, ValueError, AssertionError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -65,6 +65,11 @@ def _lever(argv: list[str]) -> int:
     return 0
 
 
+def _check(argv: list[str]) -> int:
+    """Pull every lever (or those of the named checks) and say what was seen."""
+    return 1 if selfcheck.run(Rig.attach(), argv) else 0
+
+
 def _kubectl(argv: list[str]) -> int:
     """Run kubectl as administrator."""
     return _become("kubectl", argv)
@@ -98,6 +103,7 @@ _COMMANDS: dict[str, _Command] = {
     "down": _down,
     "status": _status,
     "lever": _lever,
+    "check": _check,
     "kubectl": _kubectl,
     "helm": _helm,
     "env": _env,

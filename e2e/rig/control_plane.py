@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,7 @@ AUDIT_POLICY = STATE / "audit.yaml"
 _ETCD_CLIENT = "http://127.0.0.1:2379"
 _ETCD_PEER = "http://127.0.0.1:2380"
 _READY_S = 60.0
+_HEALTH_PORTS = {"kcm": 10257, "scheduler": 10259}
 # In the order of their start.
 COMPONENTS = ("etcd", "apiserver", "kcm", "scheduler")
 
@@ -37,10 +40,12 @@ def start() -> None:
     wait_ready()
     start_component("kcm")
     start_component("scheduler")
+    wait_healthy("kcm")
+    wait_healthy("scheduler")
 
 
 def start_component(name: str) -> None:
-    """Start one component that does not run."""
+    """Start one component that does not run; it may take a while until it works."""
     _check(name)
     argv = shell.in_netns(CONTROL_NETNS, _COMMANDS[name]())
     processes.start(name, argv, env={"GOMAXPROCS": str(os.cpu_count() or 2)})
@@ -75,6 +80,45 @@ def wait_ready(deadline_s: float = _READY_S) -> None:
             raise RigError(f"The API server was not ready after {deadline_s:g} s; see {processes.LOG}/apiserver.log.")
         time.sleep(0.05)
     api.close()
+
+
+def wait_healthy(name: str, deadline_s: float = _READY_S) -> None:
+    """Return when the controller-manager or the scheduler works, starting one that gave up again."""
+    end = time.monotonic() + deadline_s
+    while not _healthy(_HEALTH_PORTS[name]):
+        record = processes.recorded(name)
+        if record is None or not record.alive:
+            start_component(name)
+        if time.monotonic() > end:
+            raise RigError(f"{name} was not healthy after {deadline_s:g} s; see {processes.LOG}/{name}.log.")
+        time.sleep(0.1)
+
+
+def revive() -> None:
+    """Start again what ended by itself.
+
+    While it starts, the controller-manager gives up for good when the API server is away or does not know
+    its rights yet; on any other cluster a service manager starts it again. What a lever killed has no record
+    any more, and stays dead.
+    """
+    for name in _HEALTH_PORTS:
+        record = processes.recorded(name)
+        if record and not record.alive:
+            start_component(name)
+            wait_healthy(name)
+
+
+def _healthy(port: int) -> bool:
+    # The certificate is one that the component signed for itself.
+    tls = ssl._create_unverified_context()  # noqa: S323, SLF001 - the standard library has no other short way
+    connection = http.client.HTTPSConnection(CONTROL_IP, port, context=tls, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _check(name: str) -> None:
@@ -168,7 +212,7 @@ def _kubeconfigs(name: str) -> dict[str, str]:
         "kubeconfig": file,
         "authentication-kubeconfig": file,
         "authorization-kubeconfig": file,
-        "bind-address": "127.0.0.1",
+        "bind-address": CONTROL_IP,
         "leader-elect": "false",
         "kube-api-qps": "300",
         "kube-api-burst": "600",

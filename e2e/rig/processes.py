@@ -102,13 +102,22 @@ def end(pids: Iterable[int], sig: signal.Signals = signal.SIGKILL, patience_s: f
 
 
 def start_time(pid: int) -> int | None:
-    """Read when a process started (clock ticks since boot); None for one that is gone or a zombie."""
+    """Read when a process started (clock ticks since boot); None for one that has ended, reaped or not."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return started(Path(f"/proc/{pid}/stat").read_text())
     except OSError:
         return None
-    # A machine's init may reap late: a zombie has ended, whatever /proc says.
-    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def started(stat: str) -> int | None:
+    """Read the start time out of /proc/PID/stat, None for what has ended.
+
+    A machine's init may reap late, so a zombie has ended, whatever /proc says; but while other threads are
+    left, a dead first thread shows as a zombie too, and its sockets and files are still open.
+    """
+    fields = stat.rpartition(")")[2].split()
+    state, threads, start = fields[0], int(fields[17]), int(fields[19])
+    return None if state == "X" or (state == "Z" and threads <= 1) else start
 
 
 def command_line(pid: int) -> str:

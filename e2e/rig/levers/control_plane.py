@@ -16,10 +16,13 @@ class ControlPlaneLevers:
         control_plane.kill(component)
 
     def start(self, component: str) -> None:
-        """Start a component that was killed; for the API server and etcd, return when it is ready."""
+        """Start a component that was killed and return when it works."""
         control_plane.start_component(component)
         if component in ("apiserver", "etcd"):
             control_plane.wait_ready()
+            control_plane.revive()
+        else:
+            control_plane.wait_healthy(component)
 
     def restart(self, component: str) -> None:
         """Kill a component and start it again."""

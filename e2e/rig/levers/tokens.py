@@ -55,9 +55,11 @@ class TokenLevers:
         soon as the kubelet has written it, within about 10 seconds.
         """
         pki.create_token_key()
+        # The controller-manager holds tokens of its own accounts, so it must begin anew as well.
         for component in ("kcm", "apiserver"):
             control_plane.kill(component)
         control_plane.start_component("apiserver")
         control_plane.wait_ready()
         control_plane.start_component("kcm")
+        control_plane.wait_healthy("kcm")
         self.refresh()
