@@ -6,6 +6,8 @@ is a DNS label, so a dot in a child's name can never be another model's name.
 
 from __future__ import annotations
 
+import hashlib
+
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OPERATOR = "inferfleet"
 SELECTOR = f"{MANAGED_BY}={OPERATOR}"
@@ -65,3 +67,8 @@ def download_policy_name(model: str) -> str:
 def claim_name(model: str) -> str:
     """Name the claim that is made for a model's weights."""
     return f"{model}.weights"
+
+
+def source_directory(source: str) -> str:
+    """Name the directory of a source in a cache volume; below it lies one directory for each commit."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
