@@ -1,0 +1,112 @@
+"""`inferfleet crds`, `render` and `lint`: what needs no cluster."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from inferfleet.api.base import KIND, Json
+from inferfleet.api.config import FleetConfig, Images, ProductClass
+from inferfleet.api.crd import crd
+from inferfleet.api.parse import Problem, parse_spec
+from inferfleet.errors import SpecError
+from inferfleet.fleet.snapshot import Snapshot, Subject
+from inferfleet.plan import accept
+from inferfleet.plan.decide import decide
+from inferfleet.plan.desired import Owner
+
+NO_UID = "00000000-0000-0000-0000-000000000000"
+SAMPLE = FleetConfig(
+    namespace="inferfleet-system",
+    images=Images(operator="inferfleet:latest", triton="nvcr.io/nvidia/tritonserver:26.07-py3"),
+    classes=(
+        ProductClass(name="H100-80GB", products=("NVIDIA-H100-80GB-HBM3",), memory_mib=81559),
+        ProductClass(name="A100-80GB", products=("NVIDIA-A100-SXM4-80GB",), memory_mib=81920),
+    ),
+)
+
+
+def print_crds() -> None:
+    """Print the CustomResourceDefinition as YAML."""
+    print(yaml.safe_dump(crd(), sort_keys=False), end="")
+
+
+def lint_file(path: Path, config: Path | None) -> int:
+    """Print every problem of a file's models; return 1 if there is one."""
+    found = 0
+    for raw in models(path):
+        name = raw.get("metadata", {}).get("name", "?")
+        for problem in _problems(raw, _config(config)):
+            print(f"{path}: {name}: {problem}")
+            found += 1
+    print(f"{path}: {found} problems found." if found else f"{path}: no problem found.")
+    return 1 if found else 0
+
+
+def _problems(raw: Json, config: FleetConfig) -> tuple[Problem, ...]:
+    spec = parse_spec(raw)
+    return spec if isinstance(spec, tuple) else accept.problems(spec, config)
+
+
+def render_file(path: Path, config: Path | None) -> int:
+    """Print the children that exist before weights are there: what guards the pods, and the download."""
+    from inferfleet.reconcile import manifests
+
+    chosen, status = _config(config), 0
+    for raw in models(path):
+        problems = _problems(raw, chosen)
+        if problems:
+            for problem in problems:
+                print(f"{path}: {problem}", file=sys.stderr)
+            status = 1
+            continue
+        subject = _subject(raw)
+        plan = decide(Snapshot(subject), chosen, now=0.0)
+        owner = Owner(subject.namespace, subject.name, subject.uid)
+        found = manifests.before_pods(plan, owner, chosen)
+        found += [manifests.claim(claim) for claim in plan.children.claims]
+        found += [manifests.download(plan.start, chosen)] if plan.start else []
+        print(yaml.safe_dump_all(found, sort_keys=False, explicit_start=True), end="")
+    return status
+
+
+def _subject(raw: Json) -> Subject:
+    spec = parse_spec(raw)
+    meta = raw["metadata"]
+    return Subject(
+        namespace=meta.get("namespace", "default"),
+        name=meta["name"],
+        uid=meta.get("uid", NO_UID),
+        generation=1,
+        spec=None if isinstance(spec, tuple) else spec,
+    )
+
+
+def models(path: Path) -> Iterator[Json]:
+    """Read the ModelDeployments of a file, or of standard input."""
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+        documents = list(yaml.safe_load_all(text))
+    except OSError as error:
+        raise SpecError("FileUnreadable", f"{path} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise SpecError("NotYaml", f"{path} is no YAML: {_where(error)}.") from error
+    found = [each for each in documents if isinstance(each, dict) and each.get("kind") == KIND]
+    if not found:
+        raise SpecError("NoModels", f"{path} holds no {KIND}; write `kind: {KIND}`.")
+    yield from found
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}" if mark else "it cannot be read"
+
+
+def _config(path: Path | None) -> FleetConfig:
+    if path is None:
+        return SAMPLE
+    return FleetConfig.model_validate_json(json.dumps(yaml.safe_load(path.read_text("utf-8"))))

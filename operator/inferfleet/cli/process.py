@@ -1,0 +1,43 @@
+"""`inferfleet run`: from argv to the operator process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from inferfleet.api.config import FleetConfig
+from inferfleet.errors import SpecError
+
+
+def run_operator(config: Path, identity: str, port: int, log_level: str, kubeconfig: str | None) -> int:
+    """Run the operator until it ends; return its exit status."""
+    from inferfleet.handlers.process import RunOptions, run
+    from inferfleet.telemetry.logs import set_up
+
+    set_up(log_level)
+    options = RunOptions(load_config(config), identity, port, kubeconfig)
+    return asyncio.run(run(options))
+
+
+def load_config(path: Path) -> FleetConfig:
+    """Read the operator's configuration, or say what is wrong with it."""
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+        return FleetConfig.model_validate_json(_as_json(raw))
+    except OSError as error:
+        raise SpecError("ConfigUnreadable", f"{path} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise SpecError("ConfigInvalid", f"{path} is no YAML.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SpecError("ConfigInvalid", f"{path}: {where}: {first['msg']}.") from error
+
+
+def _as_json(raw: object) -> str:
+    import json
+
+    return json.dumps(raw)

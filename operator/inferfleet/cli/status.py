@@ -1,0 +1,143 @@
+"""`inferfleet status`: models, revisions, pods and GPUs as a tree, once or live.
+
+The one rule: it shows what the operator says and what the cluster shows, and decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+from rich.tree import Tree
+
+from inferfleet.api.base import Json
+from inferfleet.cli.cluster import Access, Seen, all_seen, ask, seen
+from inferfleet.fleet import names
+from inferfleet.kube import facts
+from inferfleet.kube.client import Client
+from inferfleet.plan.weights import size_words
+
+TICK = 1.0
+COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """What is shown."""
+
+    name: str = ""
+    watch: bool = False
+    as_json: bool = False
+    timeout: int = 1800
+
+
+def show_status(access: Access, options: StatusOptions) -> int:
+    """Show models; return 0 if all are Ready, 1 if not, 2 if the time is over."""
+    if options.watch:
+        return _follow(access, options)
+    models = _look(access, options)
+    if options.as_json:
+        print(json.dumps([each.raw for each in models], indent=2))
+    else:
+        Console().print(_page(models, access.where))
+    return 0 if models and all(_is_ready(each) for each in models) else 1
+
+
+def _look(access: Access, options: StatusOptions) -> list[Seen]:
+    namespace = access.where
+
+    async def question(client: Client) -> list[Seen]:
+        return [await seen(client, namespace, options.name)] if options.name else await all_seen(client, namespace)
+
+    return ask(access, question)
+
+
+def _follow(access: Access, options: StatusOptions) -> int:
+    """Show models until all are settled: Ready, or Stalled."""
+    end = time.monotonic() + options.timeout
+    with Live(console=Console(), auto_refresh=False) as live:
+        while True:
+            models = _look(access, options)
+            live.update(_page(models, access.where), refresh=True)
+            if models and all(_is_settled(each) for each in models):
+                return 0 if all(_is_ready(each) for each in models) else 1
+            if time.monotonic() >= end:
+                return 2
+            time.sleep(TICK)
+
+
+def _is_ready(model: Seen) -> bool:
+    return model.is_current and model.condition("Ready").get("status") == "True"
+
+
+def _is_settled(model: Seen) -> bool:
+    stalled = model.is_current and model.condition("Stalled").get("status") == "True"
+    return stalled or (_is_ready(model) and not model.condition("Reconciling"))
+
+
+def _page(models: list[Seen], namespace: str) -> Group | Text:
+    if not models:
+        return Text(f"No modeldeployments.inferfleet.dev in namespace {namespace}.")
+    return Group(*(tree(model) for model in models))
+
+
+def tree(model: Seen) -> Tree:
+    """Draw one model: what is said of it, then revision, pod, node and GPU."""
+    ready, status = model.condition("Ready"), model.status
+    head = Text.assemble(
+        (model.name, "bold"),
+        "  ",
+        (ready.get("reason", "not looked at yet"), COLOURS.get(ready.get("status", ""), "yellow")),
+        f"  {status.get('summary', {}).get('replicas', '')}  {status.get('summary', {}).get('gpus', '')}",
+    )
+    root = Tree(head)
+    if ready.get("message"):
+        root.add(Text(ready["message"]))
+    for line in _plan_lines(model):
+        root.add(Text(line, style="dim"))
+    for pod_set in sorted(model.sets, key=lambda each: str(each["metadata"]["creationTimestamp"])):
+        _add_revision(root, pod_set, model)
+    return root
+
+
+def _plan_lines(model: Seen) -> list[str]:
+    status = model.status
+    plan, download, rollout = (status.get(key) or {} for key in ("plan", "download", "rollout"))
+    lines = [f"endpoint {status['endpoint']}"] if status.get("endpoint") else []
+    if plan.get("revision"):
+        lines.append(f"weights {plan['revision'][:12]}, {size_words(plan.get('weightsMib', 0) << 20)}, {plan['cache']}")
+    if download:
+        share = 100 * download["bytesDone"] // max(1, download["bytesTotal"])
+        left = f", {download['secondsLeft']} s left" if download.get("secondsLeft") else ""
+        sizes = f"{size_words(download['bytesDone'])} of {size_words(download['bytesTotal'])}"
+        lines.append(f"download {share} % ({sizes}{left})")
+    if rollout.get("step"):
+        change = f"{rollout['from']} to {rollout['to']}" if rollout.get("from") else rollout.get("to", "")
+        lines.append(f"rollout {change} {rollout.get('strategy', '')} {rollout['step']} {rollout.get('why', '')}")
+    return lines
+
+
+def _add_revision(root: Tree, pod_set: Json, model: Seen) -> None:
+    found = facts.set_from(pod_set)
+    branch = root.add(Text(f"revision {found.revision} ({found.traffic}), {found.wanted} wanted"))
+    for raw in model.pods:
+        if facts.owner_uid(raw) == found.uid and facts.label(raw, names.ROLE) == names.ROLE_SERVER:
+            branch.add(_pod_line(raw))
+
+
+def _pod_line(raw: Json) -> Text:
+    replica = facts.replica_from(raw)
+    words, colour = ("serving", "green") if replica.serves else ("starting", "yellow")
+    if replica.terminating:
+        words, colour = "draining", "yellow"
+    elif replica.blocker:
+        words, colour = f"{replica.blocker.reason}: {replica.blocker.message}", "red"
+    elif replica.ready and replica.traffic == "held":
+        words = "ready, awaits a real inference"
+    gpus = facts.pod_gpus(raw["spec"])
+    where = f"{replica.node or 'no node yet'}" + (f", {gpus} GPUs" if gpus else "")
+    return Text.assemble(replica.name, f"  {where}  ", (words, colour))

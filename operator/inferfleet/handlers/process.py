@@ -1,0 +1,217 @@
+"""The operator process, from start to end: stand by, lead, drain.
+
+The one rule: a part that ends takes the process with it, so that the standby leads; nothing is restarted in here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import kopf
+from aiohttp.client_middlewares import ClientMiddlewareType
+
+from inferfleet.api.config import FleetConfig
+from inferfleet.errors import KubeError
+from inferfleet.handlers import health
+from inferfleet.handlers.model_deployments import registry, settings
+from inferfleet.handlers.watchdog import LIVE_LAG, Watchdog
+from inferfleet.kube.client import Client, Scope
+from inferfleet.kube.connection import Connection, load_connection
+from inferfleet.kube.kinds import MODEL_DEPLOYMENTS
+from inferfleet.kube.lease import DEFAULT_TERMS, REQUEST_SECONDS, Lease, Terms
+from inferfleet.kube.session import client_session, metered
+from inferfleet.kube.timing import Time
+from inferfleet.kube.transport import Limits
+from inferfleet.reconcile.operator import Operator
+from inferfleet.reconcile.queue import Key
+from inferfleet.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+TIME = Time(time.monotonic, asyncio.sleep, random.random, lambda: datetime.now(UTC))
+LEASE_NAME = "inferfleet"
+DRAIN_SECONDS = 10.0
+WORKERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How the process runs. `middlewares` see every request to the API server; tests put faults there."""
+
+    config: FleetConfig
+    identity: str
+    health_port: int = 8080
+    kubeconfig: str | None = None
+    terms: Terms = DEFAULT_TERMS
+    middlewares: Sequence[ClientMiddlewareType] = ()
+
+
+class Process:
+    """One operator process."""
+
+    def __init__(self, options: RunOptions, connection: Connection) -> None:
+        """Prepare; nothing is sent yet."""
+        self.options = options
+        self.connection = connection
+        self.metrics = Metrics()
+        self.watchdog = Watchdog()
+        self.stop = asyncio.Event()
+        self.lease: Lease | None = None
+        self.operator: Operator | None = None
+        self.leads = False
+
+    async def run(self) -> int:
+        """Stand by, lead, and return the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        beating = asyncio.create_task(self.watchdog.beat("main"))
+        self.watchdog.start()
+        checks = health.Health(self._live, self._ready, self.metrics.text)
+        runner = await health.serve(checks, self.options.health_port)
+        try:
+            return await self._stand_and_lead()
+        finally:
+            beating.cancel()
+            await runner.cleanup()
+
+    async def _stand_and_lead(self) -> int:
+        middlewares = (metered(self.metrics, TIME), *self.options.middlewares)
+        server, lease_session = client_session(self.connection, TIME, middlewares, limit=2)
+        _, session = client_session(self.connection, TIME, middlewares)
+        async with lease_session, session:
+            limits = Limits(read_seconds=REQUEST_SECONDS, write_seconds=REQUEST_SECONDS)
+            lease_client = Client(server, lease_session, TIME, lambda: True, limits)
+            namespace = self.options.config.namespace
+            self.lease = Lease(lease_client, namespace, LEASE_NAME, self.options.identity, TIME, self.options.terms)
+            client = Client(server, session, TIME, self.lease.valid)
+            if not await self._until_stopped(self._crd_is_there(client)):
+                return 0
+            if not await self._until_stopped(self.lease.acquire()):
+                return 0
+            return await self._lead(client)
+
+    async def _until_stopped(self, work: Awaitable[None]) -> bool:
+        """Do this work unless we are told to stop; True when it is done."""
+        working = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self.stop.wait())
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+            return False
+        working.result()
+        return True
+
+    async def _crd_is_there(self, client: Client) -> None:
+        """Wait until ModelDeployments can be listed: kopf would serve nothing for ever without them."""
+        namespace = next(iter(self.options.config.watch_namespaces), None)
+        while True:
+            try:
+                async for _ in client.pages(MODEL_DEPLOYMENTS, Scope(namespace)):
+                    return
+            except KubeError as error:
+                logger.warning("ModelDeployments cannot be listed yet: %s", error)
+                await TIME.sleep(TIME.around(3.0))
+
+    async def _lead(self, client: Client) -> int:
+        assert self.lease is not None  # noqa: S101 - set by the caller
+        self.leads = True
+        self.operator = Operator(client, self.options.config, self.options.identity, TIME, self.metrics)
+        holding = asyncio.create_task(self.lease.hold(), name="lease")
+        working = asyncio.create_task(self.operator.run(WORKERS), name="operator")
+        shell = Shell(self, asyncio.get_running_loop())
+        shell.start()
+        stopping = asyncio.create_task(self.stop.wait(), name="stop")
+        await asyncio.wait((holding, working, shell.ended, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if holding.done():
+            os._exit(1)
+        status = 0 if self.stop.is_set() else 1
+        await self._drain(working)
+        await self.lease.release()
+        holding.cancel()
+        return status
+
+    async def _drain(self, working: asyncio.Task[None]) -> None:
+        """Let running beats end, for ten seconds at most."""
+        assert self.operator is not None  # noqa: S101 - set by the caller
+        self.operator.stop()
+        await asyncio.wait((working,), timeout=DRAIN_SECONDS)
+        if working.done() and not working.cancelled() and working.exception():
+            logger.error("The operator failed.", exc_info=working.exception())
+        working.cancel()
+
+    def _live(self) -> bool:
+        return self.watchdog.lag < LIVE_LAG and (not self.leads or bool(self.lease and self.lease.valid()))
+
+    def _ready(self) -> bool:
+        return not self.leads or bool(self.operator and self.operator.synced)
+
+
+class Shell:
+    """kopf in a thread and an event loop of its own, so that neither side can block or end the other unseen."""
+
+    def __init__(self, process: Process, loop: asyncio.AbstractEventLoop) -> None:
+        """Prepare the thread."""
+        self._process = process
+        self._loop = loop
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+
+    def start(self) -> None:
+        """Start kopf."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._watch())
+        except Exception as error:  # noqa: BLE001 - kopf's end is the process's end, whatever it was
+            logger.exception("kopf ended: %s", type(error).__name__)
+        finally:
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    async def _watch(self) -> None:
+        beating = asyncio.create_task(self._process.watchdog.beat("kopf"))
+        namespaces = self._process.options.config.watch_namespaces
+        try:
+            await kopf.operator(
+                registry=registry(self._wake, self._login),
+                settings=settings(),
+                identity=self._process.options.identity,  # type: ignore[arg-type]  # - a NewType of kopf's own
+                clusterwide=not namespaces,
+                namespaces=list(namespaces),
+            )
+        finally:
+            beating.cancel()
+
+    def _wake(self, key: Key) -> None:
+        operator = self._process.operator
+        if operator is not None:
+            self._loop.call_soon_threadsafe(operator.queue.add, key)
+
+    def _login(self) -> kopf.AiohttpSession:
+        middlewares = (metered(self._process.metrics, TIME), *self._process.options.middlewares)
+        server, session = client_session(self._process.connection, TIME, middlewares)
+        return kopf.AiohttpSession(server=server, aiohttp_session=session)
+
+
+async def run(options: RunOptions) -> int:
+    """Run the operator until it is told to stop or cannot go on; return the exit status."""
+    connection = await load_connection(options.kubeconfig)
+    return await Process(options, connection).run()

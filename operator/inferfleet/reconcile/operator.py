@@ -1,0 +1,69 @@
+"""One leader's work put together: caches, informers, probes, queue and workers.
+
+The one rule: no beat runs before every cache has synced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from inferfleet.api.config import FleetConfig
+from inferfleet.kube.client import Client
+from inferfleet.kube.events import EventRecorder
+from inferfleet.kube.informer import InformerMeter
+from inferfleet.kube.timing import Time
+from inferfleet.reconcile.beat import Beat
+from inferfleet.reconcile.caches import Caches
+from inferfleet.reconcile.observe import Sources
+from inferfleet.reconcile.queue import Queue
+from inferfleet.reconcile.workers import BeatMeter, Workers
+from inferfleet.serving.prober import Prober
+from inferfleet.serving.progress import ProgressReader
+
+
+class Meter(InformerMeter, BeatMeter, Protocol):
+    """Counts what an operator does."""
+
+
+class Operator:
+    """Everything that runs while this process leads."""
+
+    def __init__(self, client: Client, config: FleetConfig, identity: str, time: Time, meter: Meter) -> None:
+        """Put the parts together; nothing runs yet."""
+        self.queue = Queue(time.monotonic, time.around)
+        self.synced = False
+        self._caches = Caches(config, self.queue.add)
+        self._prober = Prober(time, self.queue.add)
+        self._reader = ProgressReader(time, self.queue.add)
+        self._recorder = EventRecorder(client, identity, time)
+        sources = Sources(self._caches, self._prober, self._reader, config)
+        beat = Beat(client, sources, self._recorder, lambda: time.now().timestamp())
+        self._workers = Workers(self.queue, beat.run, meter, time.monotonic, time.around)
+        self._informers = self._caches.informers(client, time, meter)
+        self._stopping = asyncio.Event()
+
+    async def run(self, workers: int) -> None:
+        """Work until stopped."""
+        async with asyncio.TaskGroup() as group:
+            background = [group.create_task(informer.run()) for informer in self._informers]
+            background += [group.create_task(part.run()) for part in (self._recorder, self._prober, self._reader)]
+            await self._until_synced()
+            if not self._stopping.is_set():
+                await self._workers.run(workers)
+            for task in background:
+                task.cancel()
+
+    async def _until_synced(self) -> None:
+        """Wait for every cache, or for the end."""
+        syncing = asyncio.ensure_future(asyncio.gather(*(informer.synced.wait() for informer in self._informers)))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait((syncing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        self.synced = syncing.done()
+        syncing.cancel()
+        stopping.cancel()
+
+    def stop(self) -> None:
+        """Take no further key; `run` ends when the running beats have ended."""
+        self._stopping.set()
+        self._workers.stop()
