@@ -49,7 +49,8 @@ def declared() -> list[Service]:
     for node in NODES:
         found.append(Service(f"gpus-{node.name}", "e2e.rig.gpu_plugin", (node.name,), node=node.name))
         netpol = "e2e.rig.netpol.__main__"
-        found.append(Service(f"netpol-{node.name}", netpol, (node.name,), node.netns, node.name))
+        enforced = _has_table(node.netns)
+        found.append(Service(f"netpol-{node.name}", netpol, (node.name,), node.netns, node.name, enforced))
     return [service for service in found if service.available]
 
 
@@ -110,3 +111,7 @@ def _listens(address: str, port: int) -> Callable[[], bool]:
         return True
 
     return check
+
+
+def _has_table(netns: str) -> Callable[[], bool]:
+    return lambda: shell.succeeds(shell.in_netns(netns, ["nft", "list", "table", "ip", "netpol"]))
