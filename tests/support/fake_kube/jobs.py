@@ -1,0 +1,90 @@
+"""The Job controller, for Jobs of one pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from inferfleet.api.base import Json
+from support.fake_kube.api import rfc3339
+from support.fake_kube.controller import Controller, condition, controller_of, states
+from support.fake_kube.errors import ApiError
+from support.fake_kube.replicas import owner_reference, pod_name
+from support.fake_kube.storage import Change, Key, key_of
+
+_MANAGER = "kube-controller-manager"
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class Jobs(Controller):
+    """Makes a Job's pod and tells how it ended."""
+
+    random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - names of pods
+
+    def seen(self, change: Change) -> None:
+        for obj in states(change):
+            if change.resource.plural == "jobs":
+                self.dirty[key_of(obj)] = None
+            elif change.resource.plural == "pods":
+                owner = controller_of(obj)
+                if owner is not None and owner["kind"] == "Job":
+                    self.dirty[obj["metadata"]["namespace"], owner["name"]] = None
+
+    def act(self, key: Key) -> None:
+        resource = self.api.resource("jobs")
+        stored = self.api.storage.get(resource, key)
+        if stored is None or "deletionTimestamp" in stored.obj["metadata"]:
+            return
+        if condition(stored.obj, "Complete") or condition(stored.obj, "Failed"):
+            return
+        job = self.api.read(resource, *key)
+        pods = [pod for pod in self.api.find(self.api.resource("pods"), key[0]) if _belongs(pod, job)]
+        phases = [(pod.get("status") or {}).get("phase") for pod in pods]
+        failed, succeeded = phases.count("Failed"), phases.count("Succeeded")
+        active = len(phases) - failed - succeeded
+        if not succeeded and failed <= job["spec"]["backoffLimit"] and not active and not job["spec"].get("suspend"):
+            active += self._create(job, key)
+        self._report(job, active=active, failed=failed, succeeded=succeeded)
+
+    def _create(self, job: Json, key: Key) -> int:
+        template = job["spec"]["template"]
+        made = {**template.get("metadata", {}), "name": pod_name(job["metadata"]["name"], self.random)}
+        made["ownerReferences"] = [owner_reference(job)]
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": made, "spec": template["spec"]}
+        try:
+            self.api.create(self.api.resource("pods"), key[0], pod, self.hands.author(_MANAGER))
+        except ApiError:
+            self.later(_RETRY_SECONDS, key)
+            return 0
+        return 1
+
+    def _report(self, job: Json, *, active: int, failed: int, succeeded: int) -> None:
+        now = rfc3339(self.api.now())
+        old = job.get("status") or {}
+        status: Json = {
+            "startTime": old.get("startTime", now),
+            "active": active or None,
+            "failed": failed or None,
+            "succeeded": succeeded or None,
+        }
+        if succeeded:
+            status |= {"completionTime": now, "conditions": [_ended("Complete", "CompletionsReached", now)]}
+        elif failed > job["spec"]["backoffLimit"]:
+            status["conditions"] = [_ended("Failed", "BackoffLimitExceeded", now)]
+        self.hands.set_status(self.api.resource("jobs"), {**job, "status": status}, _MANAGER)
+
+
+def _belongs(pod: Json, job: Json) -> bool:
+    owner = controller_of(pod)
+    return owner is not None and owner["uid"] == job["metadata"]["uid"]
+
+
+def _ended(kind: str, reason: str, now: str) -> Json:
+    told = (
+        "Job has reached the specified backoff limit"
+        if kind == "Failed"
+        else "Reached expected number of succeeded pods"
+    )
+    times = {"lastProbeTime": now, "lastTransitionTime": now}
+    return {"type": kind, "status": "True", "reason": reason, "message": told, **times}
