@@ -63,12 +63,18 @@ REQUIRED = (KUBE, ETCD, CONTAINERD_MODULE, COREDNS_MODULE)
 
 def find(module: Module) -> Path | None:
     """Return the directory with a module's programs if they are built."""
-    return cache.find("bin", module.name, _key(module))
+    return cache.find("bin", module.name, key(module))
 
 
 def build(module: Module) -> Path:
     """Return the directory with a module's programs, building them if needed."""
-    return cache.ensure("bin", module.name, _key(module), lambda out: _go_build(module, out))
+    return cache.ensure("bin", module.name, key(module), lambda out: _go_build(module, out))
+
+
+def key(module: Module) -> str:
+    """Hash what a module's programs are made of."""
+    sources = [*module.directory.glob("*.go"), module.directory / "go.mod", module.directory / "go.sum"]
+    return cache.key(cache.files_key(module.directory, sources), *_flags(module), *module.packages)
 
 
 def _go_build(module: Module, out: Path) -> None:
@@ -85,8 +91,3 @@ def _flags(module: Module) -> list[str]:
     variables = [f"-X {variable}" for variable in module.variables]
     flags = ["-trimpath", "-buildvcs=false", "-mod=readonly", f"-ldflags={' '.join(['-s', '-w', *variables])}"]
     return [*flags, f"-tags={module.tags}"] if module.tags else flags
-
-
-def _key(module: Module) -> str:
-    sources = [*module.directory.glob("*.go"), module.directory / "go.mod", module.directory / "go.sum"]
-    return cache.key(cache.files_key(module.directory, sources), *_flags(module), *module.packages)

@@ -29,8 +29,7 @@ def check() -> Machine:
 
 def build(packages: list[str]) -> None:
     """Install and build what is missing, with progress."""
-    run_steps(_program_steps(packages))
-    run_steps(_image_steps())
+    run_steps([*_program_steps(packages), *_image_steps()])
 
 
 def install_programs() -> None:
@@ -68,8 +67,9 @@ def _image_steps() -> list[Step]:
     steps = []
     if not base.find() and any(image.dockerfile for image in wanted):
         steps.append(Step("build the base image (Debian, Python 3.11)", base.SECONDS, base.build))
-    return steps + [Step(f"build image {image.name}", image.seconds, _maker(image)) for image in wanted]
+    return steps + [Step(f"build image {image.name}", image.seconds, _maker(image.name)) for image in wanted]
 
 
-def _maker(image: image_builder.Image) -> Callable[[], object]:
-    return lambda: image_builder.make(image)
+def _maker(name: str) -> Callable[[], object]:
+    # Looked up again when its turn has come: what it is made of may have been installed since.
+    return lambda: image_builder.make(catalogue.declared_as(name))
