@@ -56,7 +56,6 @@ CONTAINERD_MODULE = Module(
     variables=(f"github.com/containerd/containerd/v2/version.Version=v{CONTAINERD}",),
 )
 COREDNS_MODULE = Module("coredns", ("coredns",), seconds=90)
-KWOK = Module("kwok", ("kwok",), seconds=65, packages=("sigs.k8s.io/kwok/cmd/kwok",))
 
 REQUIRED = (KUBE, ETCD, CONTAINERD_MODULE, COREDNS_MODULE)
 

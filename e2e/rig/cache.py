@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Entries of one name that are kept: enough for the clones of a machine and a few changes in each.
+_KEPT = 6
+
 
 def root() -> Path:
     """Return the cache directory of this user."""
@@ -53,15 +56,11 @@ def find(kind: str, name: str, entry_key: str) -> Path | None:
 def ensure(kind: str, name: str, entry_key: str, build: Callable[[Path], None]) -> Path:
     """Return an entry, building it into an empty directory first if nobody has; others wait meanwhile."""
     entry = _entry(kind, name, entry_key)
-    if entry.exists():
-        return entry
-    with file_lock(f"{kind}-{name}"):
-        if not entry.exists():
-            work = entry.with_name(f".{entry.name}.part")
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(parents=True)
-            build(work)
-            work.rename(entry)
+    if not entry.exists():
+        with file_lock(f"{kind}-{name}"):
+            if not entry.exists():
+                _build(entry, name, build)
+    os.utime(entry)  # the ones used last are kept longest
     return entry
 
 
@@ -73,6 +72,22 @@ def file_lock(name: str) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _build(entry: Path, name: str, build: Callable[[Path], None]) -> None:
+    for remains in entry.parent.glob(f".{name}-*.part"):
+        shutil.rmtree(remains)  # of a build that was killed: this name's lock is ours
+    work = entry.with_name(f".{entry.name}.part")
+    work.mkdir(parents=True)
+    build(work)
+    work.rename(entry)
+    finished = sorted(_entries(entry.parent, name), key=lambda path: path.stat().st_mtime)
+    for old in finished[:-_KEPT]:
+        shutil.rmtree(old)
+
+
+def _entries(directory: Path, name: str) -> list[Path]:
+    return [path for path in directory.iterdir() if path.name.rpartition("-")[0] == name]
 
 
 def _entry(kind: str, name: str, entry_key: str) -> Path:

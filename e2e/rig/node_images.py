@@ -35,17 +35,20 @@ def here(argv: Sequence[str]) -> str:
 
 
 def offer(built: Iterable[Built]) -> None:
-    """Put archives where every node finds them, under their image's name; others are withdrawn."""
+    """Put archives where every node finds them; others are withdrawn."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    names = set()
-    for image in built:
-        name = image.reference.rpartition("/")[2].partition(":")[0]
-        names.add(name)
-        link_or_copy(image.archive, DIRECTORY / f"{name}.tar")
-        (DIRECTORY / f"{name}.json").write_text(json.dumps({"reference": image.reference, "digest": image.digest}))
+    names = {offer_one(image) for image in built}
     for file in DIRECTORY.iterdir():
         if file.stem not in names:
             file.unlink()
+
+
+def offer_one(image: Built) -> str:
+    """Put one archive where every node finds it, also after a power failure; return its name there."""
+    name = image.reference.rpartition("/")[2].replace(":", "@")
+    link_or_copy(image.archive, DIRECTORY / f"{name}.tar")
+    (DIRECTORY / f"{name}.json").write_text(json.dumps({"reference": image.reference, "digest": image.digest}))
+    return name
 
 
 def offered() -> list[Offered]:

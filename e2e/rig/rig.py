@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from e2e.rig import control_plane, lifecycle, pki, shell
+from e2e.rig import control_plane, lifecycle, node_images, nodes, pki, shell
 from e2e.rig.api import Api, Json
 from e2e.rig.errors import RigError
+from e2e.rig.images import Built
 from e2e.rig.levers import Levers
 from e2e.rig.lock import USE, machine_lock
 from e2e.rig.settings import CONTROL_NETNS, NODES, STATE, NodeSpec
@@ -69,6 +71,13 @@ class Rig:
     def get(self, path: str) -> Json:
         """Read a raw API path as administrator."""
         return self.api.get(path)
+
+    def load(self, image: Built) -> str:
+        """Give an image that is not in the catalogue to every node and return its reference."""
+        node_images.offer_one(image)
+        for node in self.nodes:
+            node_images.import_missing(partial(nodes.run_inside, node))
+        return image.reference
 
     def in_control_plane_network(self, argv: Sequence[str | Path]) -> list[str]:
         """Prefix argv so that it runs in the control plane's network namespace."""

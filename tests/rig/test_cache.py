@@ -101,3 +101,20 @@ def test_two_who_need_the_same_entry_build_it_once() -> None:
 
     assert built == ["slow"]
     assert [path.joinpath("by").read_text() for path in found] == ["slow", "slow"]
+
+
+def test_the_entries_used_last_are_kept(tmp_path: Path) -> None:
+    entries = [cache.ensure("images", "app", f"k{number}", lambda _: None) for number in range(9)]
+    other = cache.ensure("images", "app-two", "k0", lambda _: None)
+
+    assert [entry.exists() for entry in entries] == [False] * 3 + [True] * 6
+    assert other.exists()
+
+
+def test_the_remains_of_a_killed_build_are_cleared_by_the_next() -> None:
+    remains = cache.root() / "bin" / ".thing-k0.part"
+    remains.mkdir(parents=True)
+
+    cache.ensure("bin", "thing", "k1", lambda _: None)
+
+    assert not remains.exists()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.rig import binaries, images
-from e2e.rig.images import Image
+from e2e.rig import binaries, images, node_images
+from e2e.rig.images import Built, Image
+from e2e.rig.images.pip_configuration import pip_conf
 from e2e.rig.node_images import Offered, import_missing, present
 
 LIST = """\
@@ -76,3 +77,40 @@ def test_only_a_changed_image_is_imported(digest: str, imported: list[str], monk
 
     assert import_missing(run) == imported
     assert [argv[-2:] for argv in calls[1:]] == [["import", "/images/busybox.tar"] for _ in imported]
+
+
+def test_the_way_to_a_registry_goes_into_a_build_and_paths_of_the_machine_do_not() -> None:
+    listing = (
+        "global.index-url='https://mirror.example/simple'\n"
+        "global.cert='/opt/company.pem'\n"
+        ":env:.index-url='https://other.example/simple'\n"
+        ":env:.find-links='/opt/wheels'\n"
+        "install.proxy='http://proxy.example:3128'\n"
+        "global.extra-index-url='https://a.example\\nhttps://b.example'\n"
+    )
+
+    assert pip_conf(listing) == (
+        "[global]\n"
+        "cert = /etc/ssl/certs/ca-certificates.crt\n"
+        "extra-index-url = https://a.example\n    https://b.example\n"
+        "index-url = https://other.example/simple\n"
+        "proxy = http://proxy.example:3128\n"
+    )
+
+
+def test_images_of_one_name_and_two_tags_are_offered_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_images, "DIRECTORY", tmp_path / "images")
+    archive = tmp_path / "image.tar"
+    archive.write_text("x")
+    old, new, other = (
+        Built(f"registry.rig.local/{name}", f"sha256:{name}", archive) for name in ("app:1.0", "app:dev", "db:1.0")
+    )
+
+    node_images.offer([old, new, other])
+    assert {entry.reference for entry in node_images.offered()} == {old.reference, new.reference, other.reference}
+    node_images.offer([new])
+
+    assert [(entry.reference, entry.digest) for entry in node_images.offered()] == [(new.reference, new.digest)]
+    assert [entry.archive.read_text() for entry in node_images.offered()] == ["x"]

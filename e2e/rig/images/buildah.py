@@ -7,14 +7,16 @@ mounted read-only while a build runs.
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.rig import cache, shell
+from e2e.rig.images.pip_configuration import BUNDLE, pip_conf
+from e2e.rig.settings import PYTHON
 
-_CONFIGURATION = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pip.conf"))
 SCRATCH = "scratch"
 # System directories that buildah writes caches and locks to, whatever its options say: it gets a tmpfs there.
 _WRITTEN_TO = ("/etc/cni", "/var/lib/containers")
@@ -45,7 +47,7 @@ def from_directory(reference: str, content: Path, configure: Sequence[str]) -> N
 
 def from_dockerfile(reference: str, dockerfile: Path, context: Path, build_args: dict[str, str]) -> None:
     """Build a Dockerfile; layers are kept in the store, so that an unchanged beginning costs nothing."""
-    mounts = [word for file in _CONFIGURATION if file.is_file() for word in ("--volume", f"{file}:{file}:ro")]
+    mounts = [word for at, file in _configuration().items() for word in ("--volume", f"{file}:{at}:ro")]
     arguments = [word for name, value in build_args.items() for word in ("--build-arg", f"{name}={value}")]
     # chroot isolation: the machine may itself be a container in which no runtime can nest.
     how = ["--layers", "--pull-never", "--isolation", "chroot", "--network", "host"]
@@ -76,6 +78,14 @@ def digest(archive: Path) -> str:
         if file is None:
             raise ValueError(f"{archive} is no OCI archive.")
         return str(json.load(file)["manifests"][0]["digest"])
+
+
+def _configuration() -> dict[str, Path]:
+    """Write the machine's way to package registries, and map where it belongs in a build to where it lies."""
+    bundle = Path(os.environ.get("SSL_CERT_FILE") or BUNDLE)
+    file = cache.root() / "buildah" / "pip.conf"
+    file.write_text(pip_conf(shell.run([PYTHON, "-m", "pip", "config", "list"])))
+    return {"/etc/pip.conf": file} | ({BUNDLE: bundle} if bundle.is_file() else {})
 
 
 @contextmanager

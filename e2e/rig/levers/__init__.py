@@ -15,6 +15,7 @@ from e2e.rig.levers.network import NetworkLevers
 from e2e.rig.levers.node import NodeLevers
 from e2e.rig.levers.pods import PodLevers
 from e2e.rig.levers.rbac import RbacLevers, Revoked
+from e2e.rig.levers.services import ServiceLevers
 from e2e.rig.levers.tokens import TokenLevers
 from e2e.rig.levers.volumes import VolumeLevers
 
@@ -33,6 +34,7 @@ class Levers:
     rbac: RbacLevers
     tokens: TokenLevers
     volumes: VolumeLevers
+    services: ServiceLevers
 
     @classmethod
     def of(cls, api: Api) -> Levers:
@@ -46,4 +48,5 @@ class Levers:
             rbac=RbacLevers(api),
             tokens=TokenLevers(api),
             volumes=VolumeLevers(api),
+            services=ServiceLevers(),
         )
