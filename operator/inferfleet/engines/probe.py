@@ -49,9 +49,9 @@ class ProbeInput(_Part):
         values, wanted = self.values, math.prod(self.shape)
         if len(values) != wanted:
             raise ValueError(f"the shape has {wanted} elements and data has {len(values)}")
-        odd = next((value for value in values if not _is_a(value, self.datatype)), None)
-        if odd is not None:
-            raise ValueError(f"{str(odd)[:32]!r} is no {self.datatype}")
+        odd = [value for value in values if not _is_a(value, self.datatype)]
+        if odd:
+            raise ValueError(f"{str(odd[0])[:32]!r} is no {self.datatype}")
         return self
 
 

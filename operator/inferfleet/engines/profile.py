@@ -14,7 +14,7 @@ DRAIN_SECONDS = "$(DRAIN_SECONDS)"
 ADMIN_KEY = "$(ADMIN_KEY)"
 """Stands in argv for the pod's uid, a value that nobody needs to know."""
 
-SLOW_DISK_BYTES_PER_SECOND = 3 * (1 << 30) // 10
+SLOW_DISK_GIB_IN_TEN_SECONDS = 3
 PROBES_WHILE_STARTING = 60
 
 
@@ -124,4 +124,5 @@ class EngineProfile:
 
 def start_up_seconds(weights_bytes: int) -> int:
     """Allow a server twice the time that its start and its weights take on a slow disk."""
-    return 2 * (30 - (-weights_bytes // SLOW_DISK_BYTES_PER_SECOND))
+    reading = -(-10 * weights_bytes // (SLOW_DISK_GIB_IN_TEN_SECONDS << 30))
+    return 2 * (30 + reading)
