@@ -13,6 +13,7 @@ from e2e.rig.rig import Rig
 from e2e.rig.selfcheck import cluster, nodes, workload
 
 CHECKS: dict[str, Callable[[Rig], str]] = {
+    "plain": cluster.plain,
     "gpu": nodes.gpu,
     "fill": nodes.fill,
     "marks": nodes.marks,

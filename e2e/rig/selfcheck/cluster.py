@@ -8,8 +8,24 @@ import time
 from e2e.rig.api import Api, Json
 from e2e.rig.rig import Rig
 from e2e.rig.selfcheck import workload
-from e2e.rig.settings import API_PORT, CONTROL_IP
+from e2e.rig.settings import API_PORT, CONTROL_IP, NODES
 from e2e.rig.watch import eventually
+
+
+def plain(rig: Rig) -> str:
+    """Use the cluster as anybody would: exec, logs, DNS, a Service and a volume across nodes."""
+    one, two = (workload.pod_on(rig, node.name)["metadata"]["name"] for node in NODES)
+    within = ("-n", workload.NAMESPACE)
+    assert rig.kubectl(*within, "exec", one, "--", "echo", "hello") == "hello\n"
+    assert "started" in rig.kubectl(*within, "logs", one)
+    found = rig.kubectl(*within, "exec", one, "--", "nslookup", f"web.{workload.NAMESPACE}.svc.cluster.local")
+    service = rig.get(f"/api/v1/namespaces/{workload.NAMESPACE}/services/web")["spec"]["clusterIP"]
+    assert service in found, found
+    for node in NODES:
+        assert workload.fetch_from(node, service) > 0
+    rig.kubectl(*within, "exec", one, "--", "sh", "-c", "echo shared >/shared/word")
+    assert rig.kubectl(*within, "exec", two, "--", "cat", "/shared/word") == "shared\n"
+    return "exec, logs, DNS, ClusterIP from both nodes, a file written on one node and read on the other"
 
 
 def inside(rig: Rig) -> str:

@@ -13,12 +13,13 @@ from e2e.rig import pki, shell
 from e2e.rig.api import Json
 from e2e.rig.errors import ApiError
 from e2e.rig.rig import Rig
-from e2e.rig.settings import API_PORT, CONTROL_IP, NODES, PYTHON, REGISTRY
+from e2e.rig.settings import API_PORT, CONTROL_IP, NODES, PYTHON, REGISTRY, NodeSpec
 from e2e.rig.watch import eventually
 
 NAMESPACE = "rig-check"
 NODE = NODES[1].name
 _PORT = 8080
+_LABELS = {"app": "rig-check"}
 _FETCH = """
 import sys, time, urllib.request
 began = time.monotonic()
@@ -26,7 +27,7 @@ urllib.request.urlopen(sys.argv[1]).read()
 print(time.monotonic() - began)
 """
 # The server is the container's first process; the sleeper beside it may die without it.
-_SCRIPT = f"sleep 98765 & head -c 65536 /dev/zero >/tmp/blob; exec httpd -f -p {_PORT} -h /tmp"
+_SCRIPT = f"echo started; sleep 98765 & head -c 65536 /dev/zero >/tmp/blob; exec httpd -f -p {_PORT} -h /tmp"
 
 
 @contextmanager
@@ -36,11 +37,13 @@ def running(rig: Rig) -> Iterator[None]:
     namespace: Json = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     rig.api.create("/api/v1/namespaces", namespace)
     try:
-        rig.kubectl("create", "-f", "-", stdin=json.dumps(_daemon_set()))
+        objects = {"apiVersion": "v1", "kind": "List", "items": [_claim(), _service(), _daemon_set()]}
+        rig.kubectl("create", "-f", "-", stdin=json.dumps(objects))
         settled(rig)
         yield
     finally:
         remove(rig)
+        rig.levers.volumes.recycle()
 
 
 def remove(rig: Rig) -> None:
@@ -75,9 +78,13 @@ def serves(address: str) -> bool:
 
 def transfer(rig: Rig) -> float:
     """Send 64 kB from node 1's pod into node 2 and return the seconds."""
-    address = pod_on(rig, NODES[0].name)["status"]["podIP"]
+    return fetch_from(NODES[1], pod_on(rig, NODES[0].name)["status"]["podIP"])
+
+
+def fetch_from(node: NodeSpec, address: str) -> float:
+    """Fetch 64 kB from an address, asked from a node, and return the seconds."""
     fetch = [PYTHON, "-c", _FETCH, f"http://{address}:{_PORT}/blob"]
-    return float(shell.run(shell.in_netns(NODES[1].netns, fetch)))
+    return float(shell.run(shell.in_netns(node.netns, fetch)))
 
 
 def node(rig: Rig) -> Json:
@@ -124,21 +131,11 @@ def status_with(token: str) -> int:
 
 def bound_and_released(rig: Rig) -> str:
     """Claim a volume, let it go again and return its name."""
-    claim: Json = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "claim"},
-        "spec": {
-            "accessModes": ["ReadWriteMany"],
-            "storageClassName": "rig-rwx",
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    }
     path = f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims"
-    rig.api.create(path, claim)
-    eventually("the claim", lambda: rig.get(f"{path}/claim")["status"]["phase"], "Bound")
-    name = str(rig.get(f"{path}/claim")["spec"]["volumeName"])
-    rig.api.delete(f"{path}/claim")
+    rig.api.create(path, _claim("passing"))
+    eventually("the claim", lambda: rig.get(f"{path}/passing")["status"]["phase"], "Bound")
+    name = str(rig.get(f"{path}/passing")["spec"]["volumeName"])
+    rig.api.delete(f"{path}/passing")
     eventually("the volume", lambda: volume_phase(rig, name), "Released")
     return name
 
@@ -172,8 +169,22 @@ def _exists(rig: Rig, path: str) -> bool:
     return True
 
 
+def _claim(name: str = "shared") -> Json:
+    spec: Json = {
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "rig-rwx",
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def _service() -> Json:
+    spec = {"selector": _LABELS, "ports": [{"port": _PORT}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": NAMESPACE}, "spec": spec}
+
+
 def _daemon_set() -> Json:
-    labels = {"app": "rig-check"}
     container = {
         "name": "web",
         "image": f"{REGISTRY}/busybox:1.0",
@@ -181,9 +192,11 @@ def _daemon_set() -> Json:
         "command": ["sh", "-c", _SCRIPT],
         "readinessProbe": {"httpGet": {"path": "/blob", "port": _PORT}, "periodSeconds": 1},
         "resources": {"limits": {"nvidia.com/gpu": "1"}},
+        "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
     }
-    pod = {"terminationGracePeriodSeconds": 0, "containers": [container]}
-    template = {"metadata": {"labels": labels}, "spec": pod}
+    volume = {"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}
+    pod = {"terminationGracePeriodSeconds": 0, "containers": [container], "volumes": [volume]}
+    template = {"metadata": {"labels": _LABELS}, "spec": pod}
     metadata = {"name": "web", "namespace": NAMESPACE}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
+    spec = {"selector": {"matchLabels": _LABELS}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": spec}
