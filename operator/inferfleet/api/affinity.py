@@ -1,22 +1,37 @@
-"""Affinity of `spec.template`: Kubernetes' own shape, every list and string bounded."""
+"""Affinity of `spec.template`: Kubernetes' own shape, every list and string bounded.
+
+The one rule: what the API server would refuse in a pod is refused here, where the field has a name.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from inferfleet.api.base import DnsLabel, Frozen, LabelKey, Labels
+from inferfleet.api.base import DnsLabel, Frozen, LabelKey, Labels, LabelValue, Rule
 
-Value = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]*$", max_length=253)]
-Values = Annotated[tuple[Value, ...], Field(max_length=64)]
+Values = Annotated[tuple[LabelValue, ...], Field(max_length=64)]
 Weight = Annotated[int, Field(ge=1, le=100)]
+WITH_VALUES = ("In", "NotIn")
+WITH_NUMBER = ("Gt", "Lt")
 
 
 class NodeRequirement(Frozen):
     """One condition on a node."""
 
-    key: LabelKey = Field(description="Label key, or `metadata.name` in matchFields.")
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : "
+            "self.operator in ['Gt', 'Lt'] ? has(self.values) && size(self.values) == 1 && "
+            "self.values[0].matches('^[0-9]{1,18}$') : !has(self.values) || size(self.values) == 0",
+            "In and NotIn need values, Gt and Lt one whole number, Exists and DoesNotExist none; mend values",
+            lambda requirement: _values_fit(requirement.operator, requirement.values),
+        ),
+    )
+
+    key: LabelKey = Field(description="Label key.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(description="How it is compared.")
     values: Values = Field(default=(), description="Values to compare with.")
 
@@ -57,6 +72,14 @@ class NodeAffinity(Frozen):
 
 class LabelRequirement(Frozen):
     """One condition on labels."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            "In and NotIn need values, Exists and DoesNotExist take none; mend values",
+            lambda requirement: _values_fit(requirement.operator, requirement.values),
+        ),
+    )
 
     key: LabelKey = Field(description="Label key.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How it is compared.")
@@ -106,3 +129,9 @@ class Affinity(Frozen):
     node_affinity: NodeAffinity | None = Field(default=None, description="Which nodes.")
     pod_affinity: PodAffinity | None = Field(default=None, description="Near which pods.")
     pod_anti_affinity: PodAffinity | None = Field(default=None, description="Far from which pods.")
+
+
+def _values_fit(operator: str, values: tuple[str, ...]) -> bool:
+    if operator in WITH_NUMBER:
+        return len(values) == 1 and re.fullmatch("[0-9]{1,18}", values[0]) is not None
+    return (operator in WITH_VALUES) == bool(values)

@@ -5,15 +5,25 @@ The one rule: everything that depends on the cluster and not on one model stands
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from inferfleet.api.base import DnsLabel, DnsSubdomain, EnvName, Frozen, Json, Labels, LocalObjectReference, Quantity
 from inferfleet.api.spec import Image, Options, ProductName
 
 LabelText = Annotated[str, Field(min_length=1, max_length=63)]
-Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=64)]
+
+
+def _network(text: str) -> str:
+    ip_network(text, strict=False)
+    return text
+
+
+Cidr = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", max_length=64), AfterValidator(_network)
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

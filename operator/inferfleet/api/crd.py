@@ -5,6 +5,7 @@ The one rule: nothing is written by hand twice; bounds, descriptions and CEL rul
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -163,8 +164,8 @@ def _without_null(node: Json, definitions: Json) -> Json:
     if len(options) == 1:
         return options[0] | rest
     if sorted(option["type"] for option in options) == ["integer", "string"]:
-        text = next(option for option in options if option["type"] == "string")
-        return {"x-kubernetes-int-or-string": True, "pattern": text["pattern"], "maxLength": text["maxLength"]} | rest
+        bounds = {key: value for option in options for key, value in option.items() if key != "type"}
+        return {"x-kubernetes-int-or-string": True} | bounds | rest
     message = f"Kubernetes takes one type per field, not {[option.get('type') for option in options]}"
     raise TypeError(message)
 
@@ -183,12 +184,18 @@ def _validations(node: Json, rules: dict[str, Any]) -> Json:
     if node.get("type") != "object":
         return {}
     found = [{"rule": rule.cel, "message": rule.message} for rule in rules.get(node.get("title", ""), ())]
-    keys = node.get("propertyNames", {})
-    patterns = [*node.get("patternProperties", {}), *([keys["pattern"]] if "pattern" in keys else [])]
     found += [
-        {"rule": f"self.all(key, key.matches(r'{pattern}'))", "message": f"keys must match {pattern}"}
-        for pattern in patterns
+        {"rule": f"self.all(key, {test})", "message": f"every key must {words}"} for test, words in _key_tests(node)
     ]
-    if "enum" in keys:
-        found.append({"rule": f"self.all(key, key in {keys['enum']})", "message": f"keys must be of {keys['enum']}"})
     return {"x-kubernetes-validations": found} if found else {}
+
+
+def _key_tests(node: Json) -> Iterator[tuple[str, str]]:
+    """Yield what a map asks of its keys, for CEL and for people: OpenAPI has no word for it in Kubernetes."""
+    keys = node.get("propertyNames", {})
+    for pattern in (*node.get("patternProperties", {}), *([keys["pattern"]] if "pattern" in keys else [])):
+        yield f"key.matches(r'{pattern}')", f"match {pattern}"
+    if longest := keys.get("maxLength"):
+        yield f"size(key) <= {longest}", f"have at most {longest} characters"
+    if allowed := keys.get("enum") or ([keys["const"]] if "const" in keys else []):
+        yield f"key in {allowed}", f"be one of {', '.join(allowed)}"

@@ -36,11 +36,32 @@ class Problem:
 
 def parse_spec(raw: Json) -> ModelDeploymentSpec | tuple[Problem, ...]:
     """Read `spec` of a raw object, or say everything that is wrong with it."""
-    name = str(raw.get("metadata", {}).get("name", ""))
-    if len(name) > LONGEST_NAME or not re.match(NAME_PATTERN, name):
-        return (Problem("metadata.name", f"found {json.dumps(name)[:SHOWN]}; {NAME_MESSAGE}"),)
     try:
-        return ModelDeploymentSpec.model_validate_json(json.dumps(raw.get("spec")))
+        return _named(raw) or _spec(_as_stored(raw.get("spec")))
+    except RecursionError:
+        return (Problem("spec", "it is nested more deeply than any field; remove what is too deep"),)
+
+
+def _named(raw: Json) -> tuple[Problem, ...]:
+    meta = raw.get("metadata")
+    name = meta.get("name", "") if isinstance(meta, dict) else ""
+    if isinstance(name, str) and len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN, name):
+        return ()
+    return (Problem("metadata.name", f"found {json.dumps(name, default=str)[:SHOWN]}; {NAME_MESSAGE}"),)
+
+
+def _as_stored(value: object) -> object:
+    """Read a value as the API server does: a null in a map is a field that is not set, and 2.0 is 2."""
+    if isinstance(value, dict):
+        return {key: _as_stored(child) for key, child in value.items() if child is not None}
+    if isinstance(value, list):
+        return [_as_stored(child) for child in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _spec(raw: object) -> ModelDeploymentSpec | tuple[Problem, ...]:
+    try:
+        return ModelDeploymentSpec.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
         found = [_problem(detail) for detail in error.errors(include_url=False, include_context=False)]
         return tuple(dict.fromkeys(found))

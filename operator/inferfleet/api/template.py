@@ -67,6 +67,24 @@ def _is_ours(path: str) -> bool:
 class Toleration(Frozen):
     """A taint that the pods bear."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+            "a toleration without key matches every taint and needs operator Exists; set key, or operator Exists",
+            lambda toleration: toleration.key is not None or toleration.operator == "Exists",
+        ),
+        Rule(
+            "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+            "operator Exists compares no value; remove value, or operator",
+            lambda toleration: toleration.operator != "Exists" or not toleration.value,
+        ),
+        Rule(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "tolerationSeconds counts for the effect NoExecute only; set effect, or remove tolerationSeconds",
+            lambda toleration: toleration.toleration_seconds is None or toleration.effect == "NoExecute",
+        ),
+    )
+
     key: LabelKey | None = Field(default=None, description="Key of the taint; unset matches all keys.")
     operator: Literal["Exists", "Equal"] = Field(default="Equal", description="How the value is compared.")
     value: LabelValue | None = Field(default=None, description="Value of the taint.")
@@ -137,6 +155,12 @@ class ServerTemplate(Frozen):
             "env must not name a variable twice; remove one",
             lambda server: is_unique(variable.name for variable in server.env),
         ),
+        Rule(
+            "!has(self.volumeMounts) || "
+            "self.volumeMounts.all(a, self.volumeMounts.exists_one(b, b.mountPath == a.mountPath))",
+            "volumeMounts must not use a mountPath twice; remove one",
+            lambda server: is_unique(mount.mount_path for mount in server.volume_mounts),
+        ),
     )
 
     env: Annotated[tuple[EnvVar, ...], Field(max_length=64)] = Field(
@@ -161,6 +185,14 @@ class PodTemplate(Frozen):
             "!has(self.volumes) || self.volumes.all(a, self.volumes.exists_one(b, b.name == a.name))",
             "volumes must not name a volume twice; remove one",
             lambda template: is_unique(volume.name for volume in template.volumes),
+        ),
+        Rule(
+            "!has(self.server) || !has(self.server.volumeMounts) || self.server.volumeMounts.all(mount, "
+            "has(self.volumes) && self.volumes.exists(volume, volume.name == mount.name))",
+            "server.volumeMounts must name volumes of this template; add the volume, or remove the mount",
+            lambda template: (
+                {mount.name for mount in template.server.volume_mounts} <= {volume.name for volume in template.volumes}
+            ),
         ),
     )
 

@@ -24,12 +24,12 @@ RelativePath = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", max_length=512),
 ]
-FieldPath = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(metadata\.(name|namespace|uid|labels|annotations)(\['[A-Za-z0-9._/-]+'\])?|spec\.nodeName|status\.(podIP|hostIP))$",
-        max_length=253,
-    ),
+_OWN_FIELD = r"metadata\.(name|namespace|uid|(labels|annotations)\['[A-Za-z0-9._/-]+'\])"
+EnvFieldPath = Annotated[
+    str, StringConstraints(pattern=rf"^({_OWN_FIELD}|spec\.nodeName|status\.(podIP|hostIP))$", max_length=253)
+]
+FileFieldPath = Annotated[
+    str, StringConstraints(pattern=rf"^({_OWN_FIELD}|metadata\.(labels|annotations))$", max_length=253)
 ]
 OUR_VOLUMES = ("weights", "models", "config", "ca", "tmp", "shm")
 Mode = Annotated[int, Field(ge=0, le=511)]
@@ -72,17 +72,23 @@ class CsiSource(Frozen):
     )
 
 
-class FieldRef(Frozen):
-    """A field of the pod."""
+class EnvFieldRef(Frozen):
+    """A field of the pod as a variable."""
 
-    field_path: FieldPath = Field(description="For example `metadata.name`.")
+    field_path: EnvFieldPath = Field(description="For example `metadata.name` or `status.podIP`.")
+
+
+class FileFieldRef(Frozen):
+    """A field of the pod as a file."""
+
+    field_path: FileFieldPath = Field(description="For example `metadata.labels`.")
 
 
 class DownwardItem(Frozen):
     """A pod field as a file."""
 
     path: RelativePath = Field(description="Relative file path.")
-    field_ref: FieldRef = Field(description="The field.")
+    field_ref: FileFieldRef = Field(description="The field.")
 
 
 class DownwardSource(Frozen):
@@ -108,7 +114,9 @@ class ClaimSource(Frozen):
 class ClaimResources(Frozen):
     """What an ephemeral claim asks for."""
 
-    requests: Annotated[dict[Literal["storage"], Quantity], Field(max_length=1)] = Field(description="storage only.")
+    requests: Annotated[dict[Literal["storage"], Quantity], Field(min_length=1, max_length=1)] = Field(
+        description="storage only."
+    )
 
 
 class ClaimSpec(Frozen):
@@ -204,7 +212,7 @@ class EnvValueFrom(Frozen):
 
     secret_key_ref: KeyRef | None = Field(default=None, description="A key of a Secret.")
     config_map_key_ref: KeyRef | None = Field(default=None, description="A key of a ConfigMap.")
-    field_ref: FieldRef | None = Field(default=None, description="A field of the pod.")
+    field_ref: EnvFieldRef | None = Field(default=None, description="A field of the pod.")
 
 
 class EnvFrom(Frozen):
