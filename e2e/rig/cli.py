@@ -31,6 +31,9 @@ def main(argv: list[str]) -> int:
     except (RigError, ValueError, AssertionError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the next `up` or `down` clears what is half done", file=sys.stderr)
+        return 130
 
 
 def _up(_: list[str]) -> int:

@@ -193,6 +193,8 @@ def controller_manager_command() -> list[str]:
         "cluster-signing-cert-file": str(pki.CA),
         "cluster-signing-key-file": str(pki.CA_KEY),
         "allocate-node-cidrs": "false",
+        # The default lies under /usr, where the rig must not leave anything.
+        "flex-volume-plugin-dir": str(STATE / "volume-plugins"),
         "node-monitor-period": "1s",
         "node-monitor-grace-period": "16s",
         "horizontal-pod-autoscaler-sync-period": "2s",
