@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -94,6 +95,11 @@ class _answer:  # noqa: N801 - reads as the context manager that it is
         self._path = path
 
     def __enter__(self) -> http.client.HTTPResponse:
+        self._connection.connect()
+        # A watch that lost its server behind a cut cable would otherwise wait for its whole time.
+        self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ((socket.TCP_KEEPIDLE, 5), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
+            self._connection.sock.setsockopt(socket.IPPROTO_TCP, option, value)
         self._connection.request("GET", self._path, headers={"Accept": "application/json"})
         answer = self._connection.getresponse()
         if answer.status == GONE:
