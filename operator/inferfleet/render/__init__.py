@@ -1,0 +1,1 @@
+"""What was decided, written down as Kubernetes manifests: dicts, never text templates."""
