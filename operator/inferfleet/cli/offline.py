@@ -69,7 +69,7 @@ def render_file(path: Path, config: Path | None) -> int:
         owner = Owner(subject.namespace, subject.name, subject.uid)
         found = manifests.before_pods(plan, owner, chosen)
         found += [manifests.claim(claim) for claim in plan.children.claims]
-        found += [manifests.download(plan.start, chosen)] if plan.start else []
+        found += manifests.created(plan, chosen)
         print(yaml.safe_dump_all(found, sort_keys=False, explicit_start=True), end="")
     return status
 

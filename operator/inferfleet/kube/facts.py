@@ -5,14 +5,18 @@ The one rule: what an object does not say has its default here, and text of othe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+
 from inferfleet.api.base import Json
 from inferfleet.fleet import names
+from inferfleet.fleet.downloads import Download, DownloadState
 from inferfleet.fleet.nodes import GPU, PRODUCT_LABEL, GpuPod, Node, Quota, Taint
-from inferfleet.fleet.replicas import Replica, Traffic
+from inferfleet.fleet.replicas import Blocker, Replica, Traffic
 from inferfleet.fleet.revision import PodSet
 from inferfleet.fleet.text import public
-from inferfleet.kube.blockers import blocker_of
+from inferfleet.fleet.weights import Outcome
+from inferfleet.kube.blockers import blocker_of, outcome_of
 
 FINISHED = ("Succeeded", "Failed")
 
@@ -131,6 +135,59 @@ def _failed_gpu(statuses: tuple[Json, ...] | list[Json]) -> str:
                 if device.get("health") == "Unhealthy":
                     return public(str(device.get("resourceID", "a GPU")), 64)
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadPod:
+    """The pod of a download Job."""
+
+    name: str
+    uid: str
+    job_uid: str
+    ip: str
+    running: bool
+    blocker: Blocker | None
+    outcome: Outcome | None
+
+
+def download_pod_from(raw: Json) -> DownloadPod:
+    """Read the pod of a download Job."""
+    status = raw.get("status", {})
+    return DownloadPod(
+        name=raw["metadata"]["name"],
+        uid=raw["metadata"]["uid"],
+        job_uid=owner_uid(raw),
+        ip=status.get("podIP", ""),
+        running=status.get("phase") == "Running",
+        blocker=blocker_of(raw),
+        outcome=outcome_of(raw),
+    )
+
+
+def download_from(raw: Json, pod: DownloadPod | None) -> Download:
+    """Read a download Job and its pod."""
+    meta, status = raw["metadata"], raw.get("status", {})
+    ended = {each["type"]: each for each in status.get("conditions", ()) if each["status"] == "True"}
+    state: DownloadState = "Running" if pod and pod.running else "Waiting"
+    state = "Succeeded" if "Complete" in ended else "Failed" if "Failed" in ended else state
+    attempt = annotation(raw, names.ATTEMPT)
+    blocked = pod.blocker if pod and state == "Waiting" else None
+    return Download(
+        name=meta["name"],
+        uid=meta["uid"],
+        revision=label(raw, names.REVISION),
+        state=state,
+        created=seconds(meta["creationTimestamp"]) or 0.0,
+        ended=max((seconds(each.get("lastTransitionTime")) or 0.0 for each in ended.values()), default=None),
+        secret=annotation(raw, names.SECRET),
+        attempt=int(attempt) if attempt.isdigit() else 0,
+        pod=pod.name if pod else "",
+        pod_uid=pod.uid if pod else "",
+        ip=pod.ip if pod else "",
+        blocked=(blocked.reason, blocked.message) if blocked else None,
+        outcome=pod.outcome if pod else None,
+        terminating="deletionTimestamp" in meta,
+    )
 
 
 def set_from(raw: Json) -> PodSet:

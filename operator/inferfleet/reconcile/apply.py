@@ -15,6 +15,7 @@ from inferfleet.errors import KubeError, NotReadyYet
 from inferfleet.fleet import names
 from inferfleet.fleet.revision import digest
 from inferfleet.kube import facts
+from inferfleet.kube.claims import claim_patch
 from inferfleet.kube.client import Client
 from inferfleet.kube.compare import differs
 from inferfleet.kube.kinds import (
@@ -33,6 +34,7 @@ from inferfleet.plan.desired import Owner
 from inferfleet.reconcile import manifests
 from inferfleet.reconcile.caches import Caches
 from inferfleet.reconcile.queue import Key
+from inferfleet.render.record import rebuild
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,12 @@ async def apply(plan: Plan, hand: Hand) -> None:
         await _apply(manifest, hand)
     for claim in plan.children.claims:
         await _claim(manifests.claim(claim), hand)
-    if plan.start:
-        await _create(manifests.download(plan.start, hand.config), hand)
-    if plan.record:
-        await _create(manifests.record(plan.record, hand.config), hand)
+    for manifest in manifests.created(plan, hand.config):
+        await _create(manifest, hand)
     for note in plan.annotate:
         await _annotate(hand, CONTROLLER_REVISIONS, note.target, dict(note.annotations))
     await _mark_pods(plan, hand)
-    for manifest in manifests.pods(plan, hand.owner, hand.config):
+    for manifest in manifests.pods(plan, hand.owner):
         await _apply(manifest, hand)
     await _remove(plan, hand)
 
@@ -141,7 +141,7 @@ async def _claim(manifest: Json, hand: Hand) -> None:
     if live is None:
         hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
         return
-    patch = manifests.claim_patch(manifest, live)
+    patch = claim_patch(manifest, live)
     if patch:
         hand.caches.children[kind].learn(await hand.client.merge_patch(hand.ref(kind, name), patch))
 
@@ -155,7 +155,9 @@ async def _annotate(hand: Hand, kind: Kind, target: Target, notes: dict[str, Any
 
 async def _mark_pods(plan: Plan, hand: Hand) -> None:
     """Set traffic labels and deletion costs, by uid; a pod that is gone needs none."""
-    marks = [(route.target, {"labels": {names.TRAFFIC: route.traffic}}) for route in plan.route]
+    marks: list[tuple[Target, Json]] = [
+        (route.target, {"labels": {names.TRAFFIC: route.traffic}}) for route in plan.route
+    ]
     marks += [(cost.target, {"annotations": {names.DELETION_COST: str(cost.cost)}}) for cost in plan.costs]
     for target, change in marks:
         try:
@@ -167,6 +169,23 @@ async def _mark_pods(plan: Plan, hand: Hand) -> None:
                 raise
         else:
             hand.caches.pods.learn(answer)
+
+
+async def restore_records(hand: Hand) -> None:
+    """Make lost records again from their ReplicaSets, before anything is decided on what is left."""
+    sets, records, maps = (
+        {child.raw["metadata"]["name"]: child.raw for child in hand.caches.owned(kind, hand.key, hand.owner.uid)}
+        for kind in (REPLICA_SETS, CONTROLLER_REVISIONS, CONFIG_MAPS)
+    )
+    for name in sorted(sets.keys() - records.keys()):
+        try:
+            manifest = rebuild(sets[name], maps.values(), hand.owner)
+        except ValueError as error:
+            message = (
+                f"ReplicaSet {name} has lost its ControllerRevision and its own note of it; delete the ReplicaSet."
+            )
+            raise NotReadyYet("RecordLost", message, retry_after=60.0) from error
+        await _create(manifest, hand)
 
 
 async def _remove(plan: Plan, hand: Hand) -> None:

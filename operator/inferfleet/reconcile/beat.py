@@ -19,7 +19,7 @@ from inferfleet.plan.decide import decide
 from inferfleet.plan.desired import Owner
 from inferfleet.plan.telling import report
 from inferfleet.plan.truth import Truth
-from inferfleet.reconcile.apply import Hand, apply
+from inferfleet.reconcile.apply import Hand, apply, restore_records
 from inferfleet.reconcile.observe import Sources, observe
 from inferfleet.reconcile.queue import Key
 from inferfleet.reconcile.verdict import verdict
@@ -40,22 +40,26 @@ class Beat:
         if raw is None or "deletionTimestamp" in raw["metadata"]:
             self._forget(key)
             return None
+        hand = self._hand(raw)
+        await restore_records(hand)
         now = self.now()
         snapshot = observe(raw, self.sources)
         plan = decide(snapshot, self.sources.config, now)
         self._watch(key, snapshot, plan)
-        trouble = await self._apply(plan, snapshot, now)
+        trouble = await self._apply(plan, snapshot, hand, now)
         await self._write_status(raw, plan.status if trouble is None else trouble.status)
         self._tell(raw, plan.announce if trouble is None else trouble.announce)
         if trouble is not None:
             raise trouble.error
         return plan.again
 
-    async def _apply(self, plan: Plan, snapshot: Snapshot, now: float) -> Trouble | None:
+    def _hand(self, raw: Json) -> Hand:
+        meta = raw["metadata"]
+        owner = Owner(meta["namespace"], meta["name"], meta["uid"])
+        return Hand(self.client, self.sources.caches, self.sources.config, owner)
+
+    async def _apply(self, plan: Plan, snapshot: Snapshot, hand: Hand, now: float) -> Trouble | None:
         """Apply a plan; what goes wrong with it is said in status before it is raised."""
-        subject = snapshot.subject
-        owner = Owner(subject.namespace, subject.name, subject.uid)
-        hand = Hand(self.client, self.sources.caches, self.sources.config, owner)
         try:
             await apply(plan, hand)
         except SpecError as error:

@@ -75,6 +75,10 @@ class Caches:
         self.gpu_pods: Store[GpuPod] = Store(facts.gpu_pod_from, self._gpus_changed)
         self.quotas: Store[NamespacedQuota] = Store(_quota, self._gpus_changed, lambda found: found.namespace)
 
+    def owned(self, kind: Kind, key: Key, uid: str) -> list[Child]:
+        """List the children of a kind that belong to this very object, or to nobody and are labelled as its own."""
+        return [child for child in self.children[kind].indexed(str(key)) if facts.owner_uid(child.raw) in ("", uid)]
+
     def fleet(self) -> Fleet:
         """Put nodes and GPU pods together."""
         return Fleet(tuple(self.nodes), tuple(self.gpu_pods), blind=not self._config.foreign_pods)

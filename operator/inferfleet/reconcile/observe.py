@@ -6,7 +6,7 @@ when its labels say that it is ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
@@ -16,8 +16,9 @@ from inferfleet.fleet.replicas import Replica
 from inferfleet.fleet.revision import Recorded
 from inferfleet.fleet.snapshot import Snapshot, Subject
 from inferfleet.kube import facts
-from inferfleet.kube.kinds import CONTROLLER_REVISIONS, JOBS, REPLICA_SETS, Kind
-from inferfleet.reconcile.caches import Caches, Child, leaving
+from inferfleet.kube.kinds import CONTROLLER_REVISIONS, JOBS, REPLICA_SETS
+from inferfleet.plan.desired import Owner
+from inferfleet.reconcile.caches import Caches, leaving
 from inferfleet.reconcile.queue import Key
 from inferfleet.render.record import is_outdated
 from inferfleet.serving.prober import Prober
@@ -32,6 +33,8 @@ class Sources:
     prober: Prober
     reader: ProgressReader
     config: FleetConfig
+    outdated: dict[str, bool] = field(default_factory=dict)
+    """What is known of records by uid: whether they would be rendered otherwise today."""
 
 
 def observe(raw: Json, sources: Sources) -> Snapshot:
@@ -40,7 +43,7 @@ def observe(raw: Json, sources: Sources) -> Snapshot:
     key = Key(subject.namespace, subject.name)
     caches = sources.caches
     records = _records(caches, key, subject.uid)
-    sets = owned(caches, REPLICA_SETS, key, subject.uid)
+    sets = caches.owned(REPLICA_SETS, key, subject.uid)
     return Snapshot(
         subject=subject,
         recorded=records,
@@ -49,13 +52,17 @@ def observe(raw: Json, sources: Sources) -> Snapshot:
         downloads=_downloads(sources, key, subject.uid),
         fleet=caches.fleet(),
         quotas=tuple(found.quota for found in caches.quotas.indexed(subject.namespace)),
-        updates=tuple(record.name for record in records if is_outdated(record, sources.config)),
+        updates=tuple(record.name for record in records if _is_outdated(record, subject, sources)),
     )
 
 
-def owned(caches: Caches, kind: Kind, key: Key, uid: str) -> list[Child]:
-    """List the children of a kind that belong to this very object."""
-    return [child for child in caches.children[kind].indexed(str(key)) if facts.owner_uid(child.raw) in ("", uid)]
+def _is_outdated(record: Recorded, subject: Subject, sources: Sources) -> bool:
+    """Tell whether a record would be rendered otherwise today; asked once, since neither side changes."""
+    known = sources.outdated.get(record.uid)
+    if known is None:
+        known = is_outdated(record, Owner(subject.namespace, subject.name, subject.uid), sources.config)
+        sources.outdated[record.uid] = known
+    return known
 
 
 def _subject(raw: Json) -> Subject:
@@ -74,7 +81,7 @@ def _subject(raw: Json) -> Subject:
 
 
 def _records(caches: Caches, key: Key, uid: str) -> tuple[Recorded, ...]:
-    children = owned(caches, CONTROLLER_REVISIONS, key, uid)
+    children = caches.owned(CONTROLLER_REVISIONS, key, uid)
     return tuple(child.recorded for child in children if child.recorded)
 
 
@@ -92,7 +99,7 @@ def _replicas(sources: Sources, key: Key, set_uids: set[str]) -> tuple[Replica, 
 
 def _downloads(sources: Sources, key: Key, uid: str) -> tuple[Download, ...]:
     pods = {pod.download.job_uid: pod.download for pod in sources.caches.pods.indexed(str(key)) if pod.download}
-    jobs = [child.raw for child in owned(sources.caches, JOBS, key, uid)]
+    jobs = [child.raw for child in sources.caches.owned(JOBS, key, uid)]
     found = [facts.download_from(job, pods.get(job["metadata"]["uid"])) for job in jobs]
     return tuple(
         replace(job, progress=sources.reader.progress(job.pod_uid), repository=sources.reader.repository(job.pod_uid))

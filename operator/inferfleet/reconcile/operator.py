@@ -26,6 +26,17 @@ class Meter(InformerMeter, BeatMeter, Protocol):
     """Counts what an operator does."""
 
 
+class Runs(Protocol):
+    """A part that runs until it is cancelled."""
+
+    async def run(self) -> None:
+        """Run."""
+
+
+async def _until_cancelled(part: Runs) -> None:
+    await part.run()
+
+
 class Operator:
     """Everything that runs while this process leads."""
 
@@ -46,8 +57,8 @@ class Operator:
     async def run(self, workers: int) -> None:
         """Work until stopped."""
         async with asyncio.TaskGroup() as group:
-            background = [group.create_task(informer.run()) for informer in self._informers]
-            background += [group.create_task(part.run()) for part in (self._recorder, self._prober, self._reader)]
+            parts: tuple[Runs, ...] = (*self._informers, self._recorder, self._prober, self._reader)
+            background = [group.create_task(_until_cancelled(part)) for part in parts]
             await self._until_synced()
             if not self._stopping.is_set():
                 await self._workers.run(workers)
