@@ -65,7 +65,7 @@ def retry_after(header: str | None) -> float:
 
 def _public_message(answer: Json, status: int) -> str:
     causes = causes_of(answer) if answer.get("reason") == "Invalid" else []
-    told = "; ".join(_without_value(cause) for cause in causes) if causes else str(answer.get("message") or "")
+    told = "; ".join(dict.fromkeys(map(_without_value, causes))) if causes else str(answer.get("message") or "")
     clean = _CONTROL.sub(" ", told).strip() or f"The API server answered {status}."
     return clean if len(clean) <= MESSAGE_LIMIT else clean[: MESSAGE_LIMIT - 1] + "…"
 

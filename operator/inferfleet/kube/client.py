@@ -157,7 +157,8 @@ class Client:
         """
         meta = {"name": ref.name} | ({"namespace": ref.namespace} if ref.namespace else {})
         meta |= {"resourceVersion": version} if version else {}
-        body = {"apiVersion": ref.kind.api_version, "kind": ref.kind.kind, "metadata": meta, "status": status}
+        told = _without_empty(status)
+        body = {"apiVersion": ref.kind.api_version, "kind": ref.kind.kind, "metadata": meta, "status": told}
         query = {"fieldManager": STATUS_MANAGER, "force": "true"}
         return await self._write(Call("PATCH", f"{ref.path}/status", query, body, APPLY_PATCH))
 
@@ -190,6 +191,12 @@ class Client:
 def _path(manifest: Json, kind: Kind | None) -> str:
     meta = manifest["metadata"]
     return (kind or kind_of(manifest)).path(meta.get("namespace"), meta["name"])
+
+
+def _without_empty(status: Json) -> Json:
+    """Leave out maps that hold nothing: where we owned a field in one, the API server refuses it as null."""
+    kept = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in status.items()}
+    return {key: value for key, value in kept.items() if value != {}}
 
 
 def _next_limit(items: int, size: int) -> int:

@@ -28,7 +28,7 @@ _LONGEST_SECONDS = 60.0
 
 
 class LeaseApi(Protocol):
-    """The part of `Client` that a Lease needs: its own, whose `may_write` is always true and whose session is its own."""
+    """The part of `Client` that a Lease needs: one of its own, with its own session and a `may_write` that says yes."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Json | None:
         """Read an object."""

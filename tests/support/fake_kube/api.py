@@ -23,7 +23,7 @@ from support.fake_kube.errors import (
     no_such_resource,
     not_found,
 )
-from support.fake_kube.parts import chosen, grace_of, wanted_part, with_subresource
+from support.fake_kube.parts import chosen, grace_of, has_empty_rules, wanted_part, with_subresource
 from support.fake_kube.patches import json_patched, merge_patched
 from support.fake_kube.resources import BUILT_IN, Resource, Value, custom_resource
 from support.fake_kube.rules import check
@@ -103,7 +103,7 @@ class Api:
         if not obj["metadata"].get("resourceVersion") and (resource.full or resource.plural in _LOCKED):
             must = "Invalid value: 0: must be specified for an update"
             raise invalid(resource.kind, name, [cause("metadata.resourceVersion", must)])
-        return self._change(resource, before, clone(obj), author)
+        return self._change(resource, before, clone(obj), author, replaces=True)
 
     def patch(self, resource: Resource, namespace: str, name: str, patch: Value, author: Author) -> Json:
         """Merge-patch with an object, JSON-patch with a list."""
@@ -179,7 +179,7 @@ class Api:
         obj["status"] = {"phase": "Terminating"}
         return clone(self.storage.put(resource, obj))
 
-    def _change(self, resource: Resource, before: Json, after: Json, author: Author) -> Json:
+    def _change(self, resource: Resource, before: Json, after: Json, author: Author, *, replaces: bool = False) -> Json:
         meta, old = after["metadata"], before["metadata"]
         name = old["name"]
         if meta.get("resourceVersion") not in (None, "", old["resourceVersion"]):
@@ -190,22 +190,28 @@ class Api:
             after = {**{key: value for key, value in after.items() if key != "status"}, **chosen(before, "status")}
         meta = after["metadata"]
         if meta.get("uid") not in (None, "", old["uid"]):
+            if not replaces:
+                raise invalid(resource.kind, name, [cause("metadata.uid", "Invalid value: field is immutable")])
             why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['uid']}"
             raise conflict(resource.qualified, name, why)
         after["metadata"] = meta = {**meta, **{key: old[key] for key in _KEPT if key in old}}
         meta["resourceVersion"] = old["resourceVersion"]
         after["apiVersion"], after["kind"] = before["apiVersion"], before["kind"]
         after = clone(after)
+        never_settles = has_empty_rules(resource, after)
         fill_in(resource, after)
         self._admit(resource, before, after)
-        return self._store_change(resource, before, after, author)
+        return self._store_change(resource, before, after, author, never_settles=never_settles)
 
-    def _store_change(self, resource: Resource, before: Json, after: Json, author: Author) -> Json:
+    def _store_change(
+        self, resource: Resource, before: Json, after: Json, author: Author, *, never_settles: bool
+    ) -> Json:
         if author.operation != "Apply":
             after = updated(before, after, author, resource)
-        if same_but_for_times(before, after):
+        if same_but_for_times(before, after) and not never_settles:
             return clone(before)
-        if resource.has_generation and wanted_part(before, resource) != wanted_part(after, resource):
+        differs = wanted_part(before, resource) != wanted_part(after, resource)
+        if resource.has_generation and (differs or never_settles):
             after["metadata"]["generation"] = before["metadata"].get("generation", 0) + 1
         meta = after["metadata"]
         if "deletionTimestamp" in meta and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds"):

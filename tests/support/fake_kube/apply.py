@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inferfleet.api.base import Json
-from support.fake_kube.errors import ApiError, bad_request, cause
+from support.fake_kube.errors import ApiError, bad_request, cause, invalid
 from support.fake_kube.fields import Owner, Path, fields_of, merge, read_owners, remove, write_owners
-from support.fake_kube.resources import Resource
+from support.fake_kube.resources import Resource, Value
 from support.fake_kube.storage import clone
+
+_GUARDS = ("namespace", "uid", "resourceVersion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,22 @@ def applied(live: Json | None, wanted: Json, author: Author, resource: Resource)
                 raise _conflicts(other, taken)
             other.paths -= taken
     merged = clone(merge(base, _part(wanted, author, resource), resource))
-    for path in sorted(mine.paths - fields.keys(), key=len, reverse=True):
+    for path in sorted(mine.paths - fields.keys(), key=len):
         if not any(_holds(other, path) for other in owners if other is not mine):
             remove(merged, path, resource)
+    _refuse_null(mine.paths - fields.keys(), fields, wanted, resource)
     mine.paths = set(fields)
     merged["metadata"]["managedFields"] = write_owners(owners)
     return merged
+
+
+def _refuse_null(dropped: set[Path], fields: dict[Path, Value], wanted: Json, resource: Resource) -> None:
+    """Refuse an empty map of a user's type in which the same owner had fields, as the real one does."""
+    for path, value in fields.items():
+        if resource.full and value == {} and any(gone[: len(path)] == path for gone in dropped):
+            field = ".".join(step.removeprefix("f:") for step in path)
+            told = f'Invalid value: "null": {field} in body must be of type object: "null"'
+            raise invalid(f"{resource.kind}.{resource.group}", wanted["metadata"]["name"], [cause(field, told)])
 
 
 def updated(before: Json | None, after: Json, author: Author, resource: Resource) -> Json:
@@ -88,7 +100,7 @@ def _part(wanted: Json, author: Author, resource: Resource) -> Json:
     """Keep of an applied configuration what its (sub)resource may write."""
     names = ("apiVersion", "kind", "metadata")
     if author.subresource:
-        kept = {"name": wanted["metadata"]["name"]} | _chosen(wanted["metadata"], ("namespace",))
+        kept = {"name": wanted["metadata"]["name"]} | _chosen(wanted["metadata"], _GUARDS)
         return {"apiVersion": wanted["apiVersion"], "kind": wanted["kind"], "metadata": kept} | _chosen(
             wanted, (author.subresource,)
         )

@@ -137,6 +137,10 @@ class FakeKube:
 
     def run_controllers(self) -> None:
         """Let the enabled controllers act until none has anything to do."""
+        for watch in self.watches:
+            if watch.resource not in self.api.resources.values():
+                watch.ended = True
+                watch.woken.set()
         for _ in range(_ENDLESS):
             acted = [controller.step() for controller in self.controllers]
             if not any(acted):

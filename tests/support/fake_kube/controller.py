@@ -80,6 +80,18 @@ def states(change: Change) -> Iterator[Json]:
     return (stored.obj for stored in (change.before, change.after) if stored is not None)
 
 
+def is_only_status(change: Change) -> bool:
+    """Tell whether only the status changed: a controller does not wake itself."""
+    if change.before is None or change.after is None:
+        return False
+    before, after = change.before.obj, change.after.obj
+    return before.get("spec") == after.get("spec") and _identity(before) == _identity(after)
+
+
+def _identity(obj: Json) -> Json:
+    return {name: value for name, value in obj["metadata"].items() if name not in ("resourceVersion", "managedFields")}
+
+
 def is_finished(pod: Json) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 

@@ -20,7 +20,7 @@ _RETRY_SECONDS = 1.0
 class Jobs(Controller):
     """Makes a Job's pod and tells how it ended."""
 
-    random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - names of pods
+    random: Random = field(default_factory=lambda: Random(1))
 
     def seen(self, change: Change) -> None:
         for obj in states(change):

@@ -8,7 +8,15 @@ from random import Random
 
 from inferfleet.api.base import Json
 from support.fake_kube.api import rfc3339
-from support.fake_kube.controller import Controller, condition, controller_of, is_finished, is_ready, states
+from support.fake_kube.controller import (
+    Controller,
+    condition,
+    controller_of,
+    is_finished,
+    is_only_status,
+    is_ready,
+    states,
+)
 from support.fake_kube.errors import ApiError
 from support.fake_kube.selectors import matches_labels
 from support.fake_kube.storage import Change, Key, key_of
@@ -33,12 +41,13 @@ def owner_reference(owner: Json) -> Json:
 class ReplicaSets(Controller):
     """Keeps as many pods as each ReplicaSet says, and takes them away in the real one's order."""
 
-    random: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - names of pods
+    random: Random = field(default_factory=lambda: Random(0))
 
     def seen(self, change: Change) -> None:
         for obj in states(change):
             if change.resource.plural == "replicasets":
-                self.dirty[key_of(obj)] = None
+                if not is_only_status(change):
+                    self.dirty[key_of(obj)] = None
             elif change.resource.plural == "pods":
                 owner = controller_of(obj)
                 if owner is None:

@@ -73,7 +73,7 @@ class Server:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or token not in tokens:
             raise unauthorized()
-        return tokens[token]
+        return request.headers.get("Impersonate-User", tokens[token])
 
     async def _read(self, request: web.BaseRequest) -> Asked | None:
         found = split_path(request.path)
@@ -82,6 +82,8 @@ class Server:
         triple, namespace, name, subresource = found
         resource = self._fake.api.resources.get(triple)
         if resource is None:
+            if not any(known[:2] == triple[:2] for known in self._fake.api.resources):
+                return None
             raise no_such_resource()
         if error := only_known(resource, subresource):
             raise error
@@ -93,7 +95,7 @@ class Server:
     def _discover(self, request: web.BaseRequest) -> web.StreamResponse:
         found = discover(request.path, list(self._fake.api.resources.values()))
         if found is None:
-            return _answer(no_such_resource().status, 404)
+            return web.Response(text="404 page not found\n", status=404)
         return _answer(found, 200) if isinstance(found, dict) else web.Response(text=found)
 
     def _serve(self, asked: Asked, user: str) -> web.Response:

@@ -15,6 +15,7 @@ from support.fake_kube.selectors import Matches, selector
 from support.fake_kube.storage import Change, Storage, Stored, at_version
 
 BOOKMARK_SECONDS = 60.0
+LAST_BOOKMARK_SECONDS = 2.0
 
 
 @dataclass(slots=True, eq=False)
@@ -56,18 +57,19 @@ def open_watch(asked: Asked, storage: Storage, now: float) -> tuple[Watch, list[
 
 async def follow(watch: Watch, storage: Storage, clock: Callable[[], float]) -> AsyncIterator[list[bytes]]:
     """Show what happens until the watch ends; an empty list is no news."""
-    last_bookmark = clock()
-    while not (watch.ended or watch.broken) and clock() - watch.begun < watch.timeout:
+    next_bookmark = min(watch.begun + BOOKMARK_SECONDS, watch.begun + watch.timeout - LAST_BOOKMARK_SECONDS)
+    while not watch.broken:
         watch.woken.clear()
         if not watch.frozen:
             news = list(_news(watch, storage))
-            due = clock() - last_bookmark >= BOOKMARK_SECONDS or watch.bookmark_now
-            if watch.bookmarks and due:
-                last_bookmark, watch.bookmark_now = clock(), False
+            if watch.bookmarks and (clock() >= next_bookmark or watch.bookmark_now):
+                next_bookmark, watch.bookmark_now = clock() + BOOKMARK_SECONDS, False
                 news.append(_bookmark(watch, storage.version))
             if news:
                 yield news
                 continue
+        if watch.ended or clock() - watch.begun >= watch.timeout:
+            return
         await watch.woken.wait()
 
 
