@@ -43,6 +43,7 @@ class ProgressReader:
         self._wake = wake
         self._port = port
         self._keys: dict[Place, Hashable] = {}
+        self._uids: dict[Hashable, set[str]] = {}
         self._progress: dict[str, Progress] = {}
         self._found: dict[str, Repository] = {}
         self._reader = Reader()
@@ -53,16 +54,17 @@ class ProgressReader:
         known = tuple(pods)
         places = [Place(uid, ip) for uid, ip in known if ip]
         self._keys |= dict.fromkeys(places, key)
-        here = {uid for uid, _ in known}
         for gone in self.rounds.watch(key, places):
             del self._keys[gone]
-            if gone.uid not in here:
-                self._progress.pop(gone.uid, None)
-                self._found.pop(gone.uid, None)
+        before, self._uids[key] = self._uids.get(key, set()), {uid for uid, _ in known}
+        for uid in before - self._uids[key]:
+            self._progress.pop(uid, None)
+            self._found.pop(uid, None)
 
     def forget(self, key: Hashable) -> None:
         """Read nothing of a key any more."""
         self.watch(key, ())
+        del self._uids[key]
 
     def progress(self, uid: str) -> Progress | None:
         """Say how far a download is."""
