@@ -11,6 +11,7 @@ from e2e.rig import lever_commands, lifecycle, selfcheck
 from e2e.rig.errors import RigError
 from e2e.rig.leftovers import leftovers
 from e2e.rig.rig import Rig
+from e2e.rig.selfcheck import killed
 
 _Command = Callable[[list[str]], int]
 
@@ -20,7 +21,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m e2e.rig",
         description="A real Kubernetes on this machine.",
-        epilog="\n".join(f"  {name:<8} {work.__doc__}" for name, work in _COMMANDS.items()),
+        epilog="\n".join(f"  {name:<12} {work.__doc__}" for name, work in _COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=_COMMANDS, metavar="COMMAND")
@@ -73,6 +74,12 @@ def _check(argv: list[str]) -> int:
     return 1 if selfcheck.run(Rig.attach(), argv) else 0
 
 
+def _check_killed(_: list[str]) -> int:
+    """Kill the rig in every way and see that it comes back; takes some minutes."""
+    killed.run()
+    return 0
+
+
 def _kubectl(argv: list[str]) -> int:
     """Run kubectl as administrator."""
     return _become("kubectl", argv)
@@ -107,6 +114,7 @@ _COMMANDS: dict[str, _Command] = {
     "status": _status,
     "lever": _lever,
     "check": _check,
+    "check-killed": _check_killed,
     "kubectl": _kubectl,
     "helm": _helm,
     "env": _env,
