@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inferfleet.fetch import disk, failures, inspection
 from inferfleet.fetch.inspection import Facts
-from inferfleet.fetch.sources import ClaimSource, last_name
+from inferfleet.fetch.sources import RESERVED, ClaimSource, check_path, last_name
 from inferfleet.fetch.text import plain
 from inferfleet.fleet.weights import Repository
 
@@ -39,9 +39,9 @@ def inspect(mount: Path, source: ClaimSource) -> Repository:
     """Find out what a claim holds; blocks on the disk."""
     what = f"pvc://{source.claim}"
     root = mount / source.folder
-    if not mount.is_dir():
-        raise failures.claim_unreadable(what, "it is not mounted")
     try:
+        if not mount.is_dir():
+            raise failures.claim_unreadable(what, "it is not mounted")
         entries = _entries(mount.resolve(), root, source, what)
         digest = _digest(root, entries)
         seen = inspection.survey((entry.path for entry in entries), last_name(source))
@@ -55,8 +55,10 @@ def inspect(mount: Path, source: ClaimSource) -> Repository:
 
 def _entries(real: Path, root: Path, source: ClaimSource, what: str) -> list[Entry]:
     if source.folder and not root.is_dir():
-        there = tuple(sorted(one.name for one in os.scandir(real) if one.is_dir() and not _hidden(one.name)))
+        there = tuple(sorted(one.name for one in os.scandir(real) if one.is_dir() and not _is_foreign(one.name)))
         raise failures.no_folder(what, source.folder, there)
+    if not root.resolve().is_relative_to(real):
+        raise PermissionError(0, "it is a link that leads out of the claim", str(root))
     walker = _Walker(real, root, what)
     entries = sorted(walker.walk(root, 0), key=lambda entry: entry.path)
     if not any(not entry.path.endswith("/") for entry in entries):
@@ -74,7 +76,7 @@ class _Walker:
     seen: int = 0
 
     def walk(self, directory: Path, level: int) -> Iterator[Entry]:
-        below = [one for one in os.scandir(directory) if not (level == 0 and one.name in FOREIGN)]
+        below = [one for one in os.scandir(directory) if not (level == 0 and _is_foreign(one.name))]
         if not below and level:
             yield Entry(f"{self._name(directory)}/")
         for one in below:
@@ -105,12 +107,7 @@ class _Walker:
             )
 
     def _name(self, path: Path) -> str:
-        name = path.relative_to(self.root).as_posix()
-        if name != plain(name, 4096):
-            raise failures.unusable(
-                f"{self.what} holds {plain(name, 200)!r}, whose name has control characters", "Rename it."
-            )
-        return name
+        return check_path(path.relative_to(self.root).as_posix())
 
 
 def _digest(root: Path, entries: list[Entry]) -> str:
@@ -131,8 +128,9 @@ def _text(root: Path, path: str) -> str:
     return inspection.check_text(path, disk.read_bounded(root / path, inspection.text_bytes(path)))
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name in FOREIGN
+def _is_foreign(name: str) -> bool:
+    """Whether it is the file system's, or our own mark in a cache that is served as a claim."""
+    return name in FOREIGN or name.startswith(RESERVED)
 
 
 def _words(error: OSError, mount: Path) -> str:

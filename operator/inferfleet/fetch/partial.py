@@ -26,6 +26,8 @@ class Partial:
         self._descriptor: int | None = disk.open_file(path)
         self._hasher = file.hasher()
         self.offset = 0
+        self.reached = 0
+        """The farthest that it has come since it was begun: only more than this is progress."""
 
     def take_up(self, kept: Callable[[int], object]) -> None:
         """Read what an earlier run left; more than the file can hold is thrown away."""
@@ -35,7 +37,7 @@ class Partial:
                 os.ftruncate(descriptor, 0)
             for chunk in disk.read_chunks(descriptor):
                 self._hasher.update(chunk)
-                self.offset += len(chunk)
+                self._advance(len(chunk))
                 kept(len(chunk))
                 if self._closing:
                     return
@@ -45,16 +47,17 @@ class Partial:
         with self._busy:
             disk.write_all(self._open(), content)
             self._hasher.update(content)
-            self.offset += len(content)
+            self._advance(len(content))
 
-    def restart(self) -> None:
-        """Throw everything away."""
+    def restart(self, *, damaged: bool = False) -> None:
+        """Throw everything away; where it was damaged, how far it came means nothing."""
         with self._busy:
             descriptor = self._open()
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
             self._hasher = self._file.hasher()
             self.offset = 0
+            self.reached = 0 if damaged else self.reached
 
     def checksum(self) -> str:
         """Say the checksum of what is there."""
@@ -72,6 +75,10 @@ class Partial:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+
+    def _advance(self, count: int) -> None:
+        self.offset += count
+        self.reached = max(self.reached, self.offset)
 
     def _open(self) -> int:
         if self._descriptor is None:

@@ -86,7 +86,10 @@ async def _found(options: FetchOptions, world: World, meter: Meter) -> Repositor
     if isinstance(source, ClaimSource):
         if options.revision:
             raise FetchError("RevisionNotFound", "A claim has no revisions: remove model.revision.")
-        return await asyncio.to_thread(claim.inspect, options.claim, source)
+        found = await asyncio.to_thread(claim.inspect, options.claim, source)
+        meter.expect(found.files, found.total_bytes)
+        meter.all_done()
+        return found
     if not TOKEN.match(options.token):
         raise FetchError(
             "HubUnauthorized",

@@ -16,8 +16,8 @@ import aiohttp
 
 from inferfleet.errors import FetchError
 from inferfleet.fetch import crowd, disk, failures
-from inferfleet.fetch.disk import CHUNK
 from inferfleet.fetch.failures import Transient
+from inferfleet.fetch.intake import taken_in
 from inferfleet.fetch.layout import Place
 from inferfleet.fetch.listing import RemoteFile
 from inferfleet.fetch.meter import Meter
@@ -64,7 +64,7 @@ class Transfer:
         try:
             await self.on_disk("reading a file", partial.take_up, self.meter.kept)
             if not await self._complete(partial, file):
-                await self._restart(partial)  # what an earlier run left was damaged: once more, from its start
+                await self._restart(partial, damaged=True)  # by an earlier run: once more, from its start
                 await self._complete(partial, file)
             await self.on_disk("writing a file", partial.sync)
             await self.on_disk("naming a file", disk.publish, path, self.place.root, file.path)
@@ -81,7 +81,7 @@ class Transfer:
         """Bring what is missing and prove the whole; False when it was begun by an earlier run and is wrong."""
         began = partial.offset
         if partial.offset < file.bytes:
-            await self.web.insist(lambda: self._request(partial, file), lambda: partial.offset)
+            await self.web.insist(lambda: self._request(partial, file), partial)
         if partial.checksum() == file.expected:
             return True
         if began:
@@ -91,22 +91,25 @@ class Transfer:
     async def _request(self, partial: Partial, file: RemoteFile) -> None:
         """Ask for what is missing, once."""
         url = self.web.endpoint.file(self.web.subject.repository, self.place.commit, file.remote)
-        async with self.web.opened("GET", url, path=file.remote, start=partial.offset) as response:
+        async with (
+            self.web.opened("GET", url, path=file.remote, start=partial.offset) as response,
+            taken_in(response.content.readany) as pieces,
+        ):
             if partial.offset and not _continues(response, partial.offset):
                 await self._restart(partial)
                 if response.status != 200:
                     raise Transient("cut", "it does not go on where the file ends")
-            async for chunk in response.content.iter_chunked(CHUNK):
-                if partial.offset + len(chunk) > file.bytes:
+            async for piece in pieces:
+                if partial.offset + len(piece) > file.bytes:
                     raise failures.size_mismatch(file.remote, file.bytes, "more")
-                await self.on_disk("writing a file", partial.append, chunk)
-                self.meter.received(len(chunk))
+                await self.on_disk("writing a file", partial.append, piece)
+                self.meter.received(len(piece))
         if partial.offset < file.bytes:
             raise Transient("cut", "the other side closed it early")
 
-    async def _restart(self, partial: Partial) -> None:
+    async def _restart(self, partial: Partial, *, damaged: bool = False) -> None:
         self.meter.kept(-partial.offset)
-        await self.on_disk("writing a file", partial.restart)
+        await self.on_disk("writing a file", partial.restart, damaged=damaged)
 
 
 def take_back(place: Place, file: RemoteFile) -> None:

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -27,8 +27,24 @@ from inferfleet.fetch.world import World
 
 T = TypeVar("T")
 MOST_REDIRECTS = 8
+READ_BYTES = 1 << 18
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HEADERS = {"User-Agent": f"inferfleet/{__version__}", "Accept-Encoding": "identity"}
+
+
+class Advance(Protocol):
+    """What several attempts bring forward together."""
+
+    offset: int
+    """Bytes that are there."""
+    reached: int
+    """The most that were ever there."""
+
+
+@dataclass(slots=True)
+class _Still:
+    offset: int = 0
+    reached: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +61,17 @@ class Web:
         """Return the same session, with what the listing said about a gate."""
         return replace(self, subject=replace(self.subject, gated=gated))
 
-    async def insist(self, attempt: Callable[[], Awaitable[T]], progress: Callable[[], int] = int) -> T:
-        """Repeat an attempt until it works, or has failed too often in a row; `progress` grows with each new byte."""
-        patience, tries = self.options.persistence, 0
+    async def insist(self, attempt: Callable[[], Awaitable[T]], advance: Advance | None = None) -> T:
+        """Repeat an attempt until it works, or has failed too often in a row without an advance."""
+        patience, tries, advance = self.options.persistence, 0, advance or _Still()
         while True:
-            before = progress()
+            before = advance.reached
             try:
                 return await attempt()
             except Transient as trouble:
-                tries = 1 if progress() > before else tries + 1
+                tries = 1 if advance.reached > before else tries + 1
                 if tries >= patience.attempts:
-                    raise failures.given_up(trouble, self.subject, tries, progress()) from trouble
+                    raise failures.given_up(trouble, self.subject, tries, advance.offset) from trouble
                 pause = answers.pause(tries, patience.backoff, self.world.chance(), trouble.retry_after)
             await self.world.sleep(pause)
 
@@ -138,18 +154,20 @@ async def connected(options: FetchOptions, repository: str, revision: str, world
         timeout=_timeout(options.persistence),
         auto_decompress=False,
         trust_env=False,
-        read_bufsize=CHUNK,
+        read_bufsize=READ_BYTES,
     ) as session:
         yield Web(session, endpoint, options, subject, world)
 
 
-def _trust(options: FetchOptions) -> ssl.SSLContext:
+def _trust(options: FetchOptions) -> ssl.SSLContext | bool:
+    """Trust the system's authorities, and those of the file if there is one."""
+    if options.ca_file is None or not options.ca_file.exists():
+        return True
     context = ssl.create_default_context()
-    if options.ca_file is not None and options.ca_file.exists():
-        try:
-            context.load_verify_locations(options.ca_file)
-        except OSError as error:  # ssl.SSLError is one too
-            raise failures.ca_file(error.strerror or type(error).__name__) from error
+    try:
+        context.load_verify_locations(options.ca_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise failures.ca_file(error.strerror or type(error).__name__) from error
     return context
 
 
