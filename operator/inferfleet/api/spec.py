@@ -25,8 +25,10 @@ SOURCE_PATTERN = (
     r"^(hf://[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*"
     r"|pvc://[a-z0-9]([a-z0-9-]*[a-z0-9])?(/[A-Za-z0-9_][A-Za-z0-9._-]*)*)$"
 )
-Source = Annotated[str, StringConstraints(pattern=SOURCE_PATTERN, min_length=8, max_length=512)]
-Revision = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", min_length=1, max_length=128)]
+Source = Annotated[str, StringConstraints(pattern=SOURCE_PATTERN, min_length=7, max_length=512)]
+Revision = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*$", min_length=1, max_length=128)
+]
 ServedName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
 Image = Annotated[
     str,
