@@ -1,6 +1,7 @@
 """The repositories that the rig's hub serves, written from the models beside it.
 
-Rule: the same code gives the same commits on every machine, so that a scenario can name a revision.
+Rule: the same code gives the same commits on every machine. To add a repository, add an entry at the end: its
+name, who may read it, and for each branch or tag a function that writes the files into a directory.
 """
 
 from __future__ import annotations
