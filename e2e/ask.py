@@ -37,7 +37,7 @@ def ask(lab: Lab, name: str, prompt: str, tokens: int = 16, *, show: bool = Fals
     argv = [PYTHON, "-m", "e2e.ask", f"http://{address}:8000", model, prompt, str(tokens)]
     command = [str(part) for part in shell.in_netns(NODES[0].netns, argv)]
     pieces: list[dict[str, object]] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as client:  # noqa: S603 - argv
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as client:
         assert client.stdout is not None
         for line in client.stdout:
             pieces.append(json.loads(line))

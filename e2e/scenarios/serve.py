@@ -17,7 +17,10 @@ def serve(lab: Lab, _whole: bool) -> None:
     lab.counted["scheduled s"] = round(_until(lab, "Scheduled", begun), 1)
     model = lab.ready("smollm2")
     lab.counted["ready s"] = round(time.monotonic() - begun, 1)
-    must(model["status"]["summary"] == {"replicas": "2/2", "gpus": "1xH100-80GB"}, f"columns: {model['status']['summary']}")
+    must(
+        model["status"]["summary"] == {"replicas": "2/2", "gpus": "1xH100-80GB"},
+        f"columns: {model['status']['summary']}",
+    )
     must(len(model["status"]["plan"]["revision"]) == 40, "the branch was not resolved to a commit")
 
     answer = ask(lab, "smollm2", "The capital of France is", tokens=16)
