@@ -10,7 +10,7 @@ from inferfleet.engines import triton
 from inferfleet.errors import SpecError
 from inferfleet.fleet.snapshot import Snapshot
 from inferfleet.plan import children, replicas, telling
-from inferfleet.plan.actions import Annotate, Plan, Target
+from inferfleet.plan.actions import Annotate, Announce, Plan, Target
 from inferfleet.plan.desired import ServingPlan, WantedRecord
 from inferfleet.plan.placement import Placement, Refusal, free_slots, node_views, place
 from inferfleet.plan.progress import format_time
@@ -98,6 +98,7 @@ def _assemble(decided: Decided) -> Plan:
     costs = replicas.victims(decided.lines, decided.step.sizes)
     sizes = children.held_back(decided.lines, decided.step.sizes) if costs else decided.step.sizes
     body, again = telling.status(decided)
+    gone = replicas.removals(decided.lines)
     return Plan(
         children=children.children(scene, sizes, decided.proven),
         start=weights.start,
@@ -105,14 +106,17 @@ def _assemble(decided: Decided) -> Plan:
         annotate=_annotations(decided),
         route=replicas.routes(decided.lines, decided.proven),
         costs=costs,
-        delete_pods=replicas.removals(decided.lines),
+        delete_pods=gone,
         remove_downloads=children.stale_downloads(scene, weights.remove),
         remove_sets=children.empty_sets(scene, decided.step.sizes),
         remove_records=children.old_records(scene),
         keep_held=children.held_services(scene, decided.proven),
         watched=children.watched(scene),
         status=body,
-        announce=telling.announce(scene.snapshot, body["conditions"]),
+        announce=(
+            *telling.announce(scene.snapshot, body["conditions"]),
+            *(Announce("Warning", each.reason, each.message) for each in gone),
+        ),
         again=again,
     )
 

@@ -83,6 +83,8 @@ def next_step(facts: RolloutFacts) -> Step:
         return _alone(current, facts.target, facts.wanted)
     if facts.wanted == 0:
         return replace(current, sizes=dict.fromkeys(sizes, 0), step="No replica is wanted.", done=True)
+    if not any(line.size for line in old) and facts.target.size == facts.wanted:
+        return replace(current, step="The last old replicas drain.")
     if not any(line.serving for line in old):
         return _nothing_to_protect(current, facts, facts.target)
     if facts.paused:
