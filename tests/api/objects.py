@@ -199,7 +199,7 @@ GOOD = (
     Good("the shortest name", deployment("a")),
     Good("empty objects and lists", deployment(gpu={}, engine={"options": {}}, template={"volumes": [], "labels": {}})),
     Good("a null, which is a field that is not set", deployment(gpu=None, template={"labels": {"a": None}})),
-    Good("a whole number that YAML wrote with a point", deployment(replicas=2.0)),
+    Good("a whole number that YAML wrote with a point", deployment(gpu={"count": 2.0})),
     Good("a dotted Secret", deployment(model={"source": SOURCE, "secretRef": {"name": "a.b-c.d"}})),
     Good("the longest key of a label", serving(labels={"a" * 63: "b" * 63})),
 )

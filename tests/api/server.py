@@ -50,8 +50,8 @@ class ApiServer:
         """Send one request."""
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         answer = self._api.call_api(verb, f"{self._api.configuration.host}{path}", headers, body)
-        found: Json = json.loads(answer.read())  # type: ignore[no-untyped-call]  # - the client has few types
-        return int(answer.status), found
+        text = answer.read()  # type: ignore[no-untyped-call]  # - the client has few types
+        return int(answer.status), json.loads(text) if text.startswith(b"{") else {}
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from api.judges import KUBECONFIG, by_pydantic
-from api.objects import BAD, GOOD, HOSTILE, WHOLE, Bad, Good, deployment
+from api.objects import BAD, GOOD, HOSTILE, WHOLE, Bad, Good, deep, deployment
 from api.paths import changed
 from api.server import ApiServer, installed
-from api.test_agreement import EVERYTHING, OTHER_TYPES, PLACES, TEXTS, dotted
+from api.test_agreement import EVERYTHING, PLACES, TEXTS, dotted
 from inferfleet.api.base import Json
 from inferfleet.api.crd import crd
 
@@ -44,7 +44,10 @@ def test_it_takes_a_text_that_means_harm_where_pydantic_does_and_nowhere_else(ha
         assert bool(server.judge(raw)) == bool(by_pydantic(raw)), dotted(path)
 
 
-@pytest.mark.parametrize("value", OTHER_TYPES, ids=lambda value: json.dumps(value)[:20])
+# Not 2.0: kubectl writes it as 2, and what a bare 2.0 means to the API server differs from field to field.
+@pytest.mark.parametrize(
+    "value", [-7, 1.5, True, "text", [], {}, None, deep(50)], ids=lambda value: json.dumps(value)[:9]
+)
 def test_it_reads_a_value_of_any_type_as_pydantic_does(value: object, server: ApiServer) -> None:
     for path in PLACES:
         raw = {**EVERYTHING, "spec": changed(WHOLE, path, value)}
