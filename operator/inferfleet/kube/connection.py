@@ -101,7 +101,9 @@ def _kubeconfig_credential(loader: KubeConfigLoader, load: Callable[..., Awaitab
             if last is None:
                 raise
             return last
-        last = found.api_key.get("BearerToken")
+        token = found.api_key.get("BearerToken")
+        # A token file may end in a line end, which no header takes.
+        last = None if token is None else token.strip()
         return last
 
     return read

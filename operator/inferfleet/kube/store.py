@@ -95,11 +95,11 @@ class Store(Generic[T]):
             self._put(key, _Entry(uid, version, _owner(raw), self._index(value), value), held)
 
     def forget(self, raw: Json) -> None:
-        """Take in that this object was deleted; one of the same name that is newer stays."""
+        """Take in that this object was deleted; what is newer stays, and may be an object of the same name."""
         key, uid, version = _key(raw), raw["metadata"]["uid"], version_of(raw)
         self._remember_deletion(uid, version)
         held = self._entries.get(key)
-        if held is not None and (held.uid == uid or held.version <= version):
+        if held is not None and held.version <= version:
             self._remove(key, held)
 
     def retain(self, listed: set[str], version: int) -> None:
@@ -139,7 +139,7 @@ class Store(Generic[T]):
 
         A watch with a selector also says DELETED of an object that left it: that one may come back, at a later version.
         """
-        self._deleted[uid] = version
+        self._deleted[uid] = max(version, self._deleted.get(uid, 0))
         self._deleted.move_to_end(uid)
         if len(self._deleted) > _REMEMBERED_DELETIONS:
             self._deleted.popitem(last=False)
