@@ -27,10 +27,17 @@ def test_a_new_container_has_proven_nothing_and_is_asked() -> None:
 
 
 def test_an_answer_proves_it() -> None:
-    life = after_inference(Life(), ANSWERED, QUIET, QUIET)
+    life = after_inference(Life(), ANSWERED, Counts(succeeded=4), QUIET)
 
     assert life == ALIVE
     assert life.wait == HEARTBEAT
+
+
+def test_our_own_question_that_is_counted_late_is_no_traffic() -> None:
+    life = after_inference(ALIVE, ANSWERED, Counts(succeeded=5), Counts(succeeded=5))
+
+    assert must_ask(life, Counts(succeeded=6))
+    assert not must_ask(life, Counts(succeeded=7))
 
 
 def test_an_error_before_any_proof_is_told_and_tried_again_soon() -> None:
@@ -57,6 +64,10 @@ def test_a_busy_server_is_not_asked_on_top() -> None:
     assert not must_ask(ALIVE, Counts(succeeded=5, pending=3))
     assert not must_ask(ALIVE, Counts(succeeded=5, waiting=0, active=4))
     assert after_counts(ALIVE, Counts(succeeded=5, pending=3)).proof == Proof(proven=True)
+
+
+def test_another_models_work_is_no_reason_not_to_ask_this_one() -> None:
+    assert must_ask(ALIVE, replace(QUIET, pending_elsewhere=9, engine_elsewhere=9))
 
 
 def test_a_suspected_one_is_asked_though_it_looks_busy() -> None:
@@ -123,6 +134,8 @@ def test_our_own_questions_in_the_models_own_queue_are_nobodys_work() -> None:
         (replace(QUIET, pending=1), False),
         (replace(QUIET, waiting=2, active=4), True),
         (replace(QUIET, waiting=1, active=1), True),
+        (replace(QUIET, pending_elsewhere=1), False),
+        (replace(QUIET, engine_elsewhere=2), True),
         (QUIET, True),
     ],
 )

@@ -32,12 +32,15 @@ nv_trt_llm_request_metrics{model="smollm2",request_type="waiting",version="1"} 2
 
 
 def test_a_page_of_triton_is_added_up() -> None:
-    assert counts(PAGE, "smollm2") == Counts(succeeded=10, broken=1, pending=2, waiting=2, active=3, limit=4)
+    assert counts(PAGE, "smollm2") == Counts(
+        succeeded=10, broken=1, pending=0, waiting=2, active=3, limit=4, pending_elsewhere=2
+    )
+    assert counts(PAGE, "batcher") == Counts(succeeded=5, broken=3, pending=2, engine_elsewhere=5)
 
 
 def test_a_model_that_does_not_count_for_itself_is_told_from_one_with_nothing_to_do() -> None:
-    assert counts(metrics_page(succeeded=1).decode(), "m").in_engine is None
-    assert counts(metrics_page(waiting=0, active=0).decode(), "m").in_engine == 0
+    assert counts(metrics_page(succeeded=1).decode(), "m").in_engines is None
+    assert counts(metrics_page(waiting=0, active=0).decode(), "m").in_engines == 0
 
 
 def test_an_empty_page_is_a_server_that_has_done_nothing() -> None:

@@ -147,5 +147,5 @@ async def test_the_last_counts_are_kept(stage: Stage) -> None:
     stage.prober.watch("model", [POD])
     await stage.after()
 
-    assert stage.prober.counts(POD.uid, 0) == Counts(succeeded=4, waiting=2, active=1)
+    assert stage.prober.counts(POD.uid, 0) == Counts(succeeded=5, waiting=2, active=1), "ours is one of them"
     assert stage.prober.counts("unknown", 0) is None

@@ -69,7 +69,7 @@ def after_inference(life: Life, found: Inference, before: Counts | None, after: 
     """Take in what an inference showed, with the counts on both sides of it."""
     counts = after or before or life.counts
     if found.kind == "answered":
-        return Life(Proof(proven=True), counts)
+        return Life(Proof(proven=True), _with_ours(before, counts))
     if not life.proof.proven:
         # The rollout waits for it and says why; only what has once worked can be dead.
         return Life(Proof(error=found.message), counts)
@@ -86,6 +86,13 @@ def after_inference(life: Life, found: Inference, before: Counts | None, after: 
     )
 
 
+def _with_ours(before: Counts | None, counts: Counts | None) -> Counts | None:
+    """Count our own answered question where the server has not yet: it must not pass for traffic later."""
+    if before is None or counts is None:
+        return counts
+    return replace(counts, succeeded=max(counts.succeeded, before.succeeded + 1))
+
+
 def _silences(life: Life, found: Inference, before: Counts | None, after: Counts | None) -> int | None:
     """Count silences in a row; None when the counts cannot be read, which says nothing."""
     if before is None or after is None:
@@ -100,8 +107,8 @@ def _is_idle(now: Counts, unanswered: int, found: Inference) -> bool:
     The first of them was taken out of the queue and hangs; those after it may wait behind it. A decoupled model that
     does not count for itself may be at work unseen.
     """
-    if now.pending > unanswered:
+    if now.in_queues > unanswered:
         return False
-    if now.in_engine is None:
+    if now.in_engines is None:
         return not found.decoupled
-    return now.in_engine <= unanswered + 1
+    return now.in_engines <= unanswered + 1

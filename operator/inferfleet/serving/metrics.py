@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from inferfleet.engines.triton import TRITON
 from inferfleet.serving.web import Reader
@@ -21,6 +22,8 @@ SUCCESS, FAILURE, PENDING, REQUESTS = (
     "nv_inference_pending_request_count",
     "nv_trt_llm_request_metrics",
 )
+OWN_KINDS = MappingProxyType({"waiting": "waiting", "active": "active", "max": "limit"})
+OTHER_KINDS = MappingProxyType({"waiting": "engine_elsewhere", "active": "engine_elsewhere"})
 # Only the lines that are looked at are taken apart: a page may have thousands of others.
 _LINE = re.compile(
     rf"^({SUCCESS}|{FAILURE}|{PENDING}|{REQUESTS})\{{([^\n]{{0,2048}})\}}[ \t]+([^\s]{{1,32}})", re.MULTILINE
@@ -30,31 +33,39 @@ _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Requests of one model since its server started, and now in the whole server."""
+    """Requests of one model since its server started, and now; what runs is not in Triton's queues."""
 
     succeeded: int = 0
     broken: int = 0
     """Failed in the backend."""
     pending: int = 0
-    """In Triton's queues, of all models: an ensemble's wait in the queues of its parts."""
+    """In Triton's queue."""
     waiting: int | None = None
     """In the model's own queue; None where it does not say."""
     active: int | None = None
     """Running, by the model's own count; None where it does not say."""
     limit: int | None = None
     """How many may run at once."""
+    pending_elsewhere: int = 0
+    """In Triton's queues of other models: an ensemble's requests wait in those of its parts."""
+    engine_elsewhere: int | None = None
+    """Waiting and running by other models' own count."""
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether requests are seen waiting or running."""
-        return self.pending > 0 or bool(self.in_engine)
+        """Tell whether requests of this model are seen waiting or running."""
+        return self.pending > 0 or bool(self.waiting or self.active)
 
     @property
-    def in_engine(self) -> int | None:
-        """Count what waits or runs in the model itself; None where it does not say."""
-        if self.waiting is None and self.active is None:
-            return None
-        return (self.waiting or 0) + (self.active or 0)
+    def in_queues(self) -> int:
+        """Count what waits in the whole server."""
+        return self.pending + self.pending_elsewhere
+
+    @property
+    def in_engines(self) -> int | None:
+        """Count what models say that they hold, in the whole server; None where none says it."""
+        told = [each for each in (self.waiting, self.active, self.engine_elsewhere) if each is not None]
+        return sum(told) if told else None
 
 
 async def scrape(reader: Reader, ip: str, model: str, port: int = METRICS_PORT) -> Counts | None:
@@ -75,12 +86,13 @@ def counts(text: str, model: str) -> Counts:
 
 
 def _key(name: str, labels: dict[str, str], model: str) -> str:
+    own = labels.get("model") == model
     if name == PENDING:
-        return "pending"
+        return "pending" if own else "pending_elsewhere"
     if name == REQUESTS:
-        kinds = {"waiting": "waiting", "active": "active", "max": "limit"}
+        kinds = OWN_KINDS if own else OTHER_KINDS
         return kinds.get(labels.get("request_type", ""), "")
-    if labels.get("model") != model:
+    if not own:
         return ""
     if name == SUCCESS:
         return "succeeded"
