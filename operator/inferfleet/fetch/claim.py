@@ -90,13 +90,18 @@ class _Walker:
 
     def _file(self, one: os.DirEntry[str]) -> Entry:
         found = one.stat()
-        if not one.is_file() or not os.access(one.path, os.R_OK):
+        if not one.is_file() or not os.access(one.path, os.R_OK, effective_ids=True):
             raise PermissionError(0, "it is no file that may be read", one.path)
         return Entry(self._name(Path(one.path)), found.st_size, found.st_mtime_ns)
 
     def _check_link(self, one: os.DirEntry[str]) -> None:
-        if one.is_symlink() and not Path(one.path).resolve(strict=True).is_relative_to(self.real):
+        if not one.is_symlink():
+            return
+        leads = Path(os.path.realpath(one.path))
+        if not leads.is_relative_to(self.real):
             raise PermissionError(0, "it is a link that leads out of the claim", one.path)
+        if not leads.exists():
+            raise PermissionError(0, "it is a link that leads nowhere", one.path)
 
     def _count(self, level: int) -> None:
         self.seen += 1
