@@ -53,7 +53,9 @@ def test_row_47_a_refused_value_is_never_repeated(message: str) -> None:
 def test_a_refusal_names_field_and_rule_once() -> None:
     cause = {"field": "metadata.name", "message": 'Invalid value: "A": a lowercase RFC 1123 subdomain must consist'}
 
-    error = error_of(422, status(422, "Invalid", "whole", [cause, cause, {"field": "spec", "message": "Required value"}]))
+    error = error_of(
+        422, status(422, "Invalid", "whole", [cause, cause, {"field": "spec", "message": "Required value"}])
+    )
 
     rule = "metadata.name: Invalid value: a lowercase RFC 1123 subdomain must consist"
     assert error.message == f"{rule}; spec: Required value"
@@ -75,7 +77,8 @@ def test_a_version_that_is_too_large_has_a_reason_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [(None, 1.0), ("3", 3.0), ("9999", 30.0), ("-1", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 1.0)]
+    ("header", "seconds"),
+    [(None, 1.0), ("3", 3.0), ("9999", 30.0), ("-1", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 1.0)],
 )
 def test_a_wait_is_bounded(header: str | None, seconds: float) -> None:
     assert retry_after(header) == seconds

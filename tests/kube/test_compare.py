@@ -26,7 +26,10 @@ objects = st.dictionaries(st.sampled_from(["spec", "data", "metadata"]), values)
         ({"spec": {"none": None}}, {"spec": {"none": 1}}),
         ({"spec": {"ports": [{"port": 80}]}}, {"spec": {"ports": [{"port": 80, "protocol": "TCP"}]}}),
         ({"spec": {"ports": [{"targetPort": 80}]}}, {"spec": {"ports": [{"targetPort": "80"}]}}),
-        ({"spec": {"resources": {"limits": {"memory": "1024Mi"}}}}, {"spec": {"resources": {"limits": {"memory": "1Gi"}}}}),
+        (
+            {"spec": {"resources": {"limits": {"memory": "1024Mi"}}}},
+            {"spec": {"resources": {"limits": {"memory": "1Gi"}}}},
+        ),
         ({"spec": {"resources": {"requests": {"cpu": "0.5"}}}}, {"spec": {"resources": {"requests": {"cpu": "500m"}}}}),
         ({"spec": {"resources": {"limits": {"gpu": 8}}}}, {"spec": {"resources": {"limits": {"gpu": "8"}}}}),
         ({"spec": {"emptyDir": {"sizeLimit": "1024Mi"}}}, {"spec": {"emptyDir": {"sizeLimit": "1Gi"}}}),

@@ -37,7 +37,7 @@ async def test_row_27_a_token_that_was_rotated_in_time_is_read_without_a_refusal
     fake: FakeKube, clock: ManualClock, rotating: Client, token_file: Path
 ) -> None:
     await rotating.list(PODS)
-    token_file.write_text("second")
+    rotate(token_file)
     fake.tokens = {"first": "operator", "second": "operator"}
     await clock.advance(10)
     await rotating.list(PODS)
@@ -52,7 +52,7 @@ async def test_row_27_a_token_that_was_rotated_too_late_costs_one_refusal(
     fake: FakeKube, rotating: Client, token_file: Path, clock: ManualClock
 ) -> None:
     await rotating.list(PODS)
-    token_file.write_text("second")
+    rotate(token_file)
     fake.tokens = {"second": "operator"}
 
     await rotating.apply(config_map("one", {}))
@@ -88,7 +88,7 @@ async def test_a_token_file_that_vanishes_for_a_moment_costs_nothing(
     clock: ManualClock, rotating: Client, token_file: Path
 ) -> None:
     await rotating.list(PODS)
-    token_file.unlink()
+    remove(token_file)
     await clock.advance(10)
 
     assert await rotating.list(PODS) == []
@@ -147,7 +147,7 @@ async def test_row_27_a_kubeconfigs_token_file_is_read_again_when_it_is_refused(
     connection = await load_connection(str(fake.kubeconfig(tmp_path / "config", token_file=token_file)))
     async with open_client(connection, clock.hurried) as client:
         await client.list(CONFIG_MAPS)
-        token_file.write_text("second")
+        rotate(token_file)
         fake.tokens = {"second": "operator"}
 
         await client.list(CONFIG_MAPS)
@@ -167,12 +167,20 @@ async def test_an_exec_plugin_is_asked_again_when_its_token_is_refused(
     connection = await load_connection(str(path))
     async with open_client(connection, clock.hurried) as client:
         await client.list(CONFIG_MAPS)
-        token_file.write_text("second")
+        rotate(token_file)
         fake.tokens = {"second": "operator"}
 
         await client.list(CONFIG_MAPS)
 
     assert fake.refused == 1
+
+
+def rotate(path: Path) -> None:
+    path.write_text("second")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
 
 
 def edit(path: Path, plugin: dict[str, object]) -> None:

@@ -74,6 +74,7 @@ class FakeKube:
         self.log: list[Logged] = []
         self.watches: set[Watch] = set()
         self.pages: dict[str, Rest] = {}
+        self.compact_after_next_page = False
         hands = Hands(self.api, self.clock)
         self.controllers = Controllers(
             Collector(hands),
@@ -211,6 +212,10 @@ class FakeKube:
         for watch in self.watches:
             watch.bookmark_now = True
             watch.woken.set()
+
+    def rewind(self, versions: int) -> None:
+        """Let the history go back, as a restore from a backup of etcd does; the objects stay as they are."""
+        self.api.storage.rewind(versions)
 
     def compact(self) -> None:
         """Let no new watch or page begin at a version older than now."""

@@ -14,7 +14,8 @@ class Fault:
     """What goes wrong with requests that match.
 
     `landed` says that the request is carried out before things go wrong: its answer is lost. `cut` sends half of the
-    answer. `error_event` opens a watch and ends it with an ERROR event of this code.
+    answer. `page` answers as a proxy would and not with a Status. `error_event` opens a watch and ends it with an ERROR
+    event of this code.
     """
 
     verb: str = "*"
@@ -29,7 +30,8 @@ class Fault:
     landed: bool = False
     latency: float = 0.0
     error_event: int | None = None
-    hits: int = 0
+    page: bool = False
+    struck: list[Asked] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -38,14 +40,19 @@ class Fault:
 
     def strikes(self, asked: Asked) -> bool:
         """Tell whether a request is struck, and count it."""
-        if self.times is not None and self.hits >= self.times:
+        if self.times is not None and len(self.struck) >= self.times:
             return False
         if self.verb not in ("*", asked.verb, "write" if asked.writes else "read"):
             return False
         if self.resource not in ("*", asked.full_resource) or self.name not in (None, asked.name):
             return False
-        self.hits += 1
+        self.struck.append(asked)
         return True
+
+    @property
+    def hits(self) -> int:
+        """Count the requests that were struck."""
+        return len(self.struck)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,9 +149,7 @@ class Server:
             await fault.released.wait()
         if (fault.reset or fault.status is None) and request.transport is not None:
             request.transport.abort()
-        headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        error = _struck(fault.status or 500)
-        return _answer(error.status, error.code, headers)
+        return _struck_answer(fault)
 
     async def _served(self, request: web.BaseRequest, asked: Asked, user: str) -> web.StreamResponse:
         return await self._watch(request, asked, user) if asked.verb == "watch" else self._serve(asked, user)
@@ -194,7 +192,12 @@ def _get(fake: FakeKube, asked: Asked, _user: str) -> tuple[bytes, int]:
 
 
 def _list(fake: FakeKube, asked: Asked, _user: str) -> tuple[bytes, int]:
-    return list_objects(fake.api.storage, fake.pages, asked), 200
+    listed = list_objects(fake.api.storage, fake.pages, asked)
+    if fake.compact_after_next_page:
+        fake.compact_after_next_page = False
+        fake.api.storage.version += 1
+        fake.compact()
+    return listed, 200
 
 
 def _create(fake: FakeKube, asked: Asked, _user: str) -> tuple[bytes, int]:
@@ -257,6 +260,15 @@ def _decoded(raw: bytes, content_type: str) -> Value:
 
 def _struck(code: int) -> ApiError:
     return ApiError(code, _REASONS.get(code, "InternalError"), "a fault struck")
+
+
+def _struck_answer(fault: Fault) -> web.Response:
+    """Answer what a fault says, as an API server or as something before it."""
+    code = fault.status or 500
+    if fault.page:
+        return web.Response(text="<html>proxy</html>\n", status=code, headers={"Location": "/"})
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return _answer(_struck(code).status, code, headers)
 
 
 def _failing(code: int) -> bytes:

@@ -102,6 +102,15 @@ class Storage:
         """Let no new watch begin at an older version; streams that are open go on."""
         self.compacted = self.version
 
+    def rewind(self, versions: int) -> None:
+        """Go back to a lower version without a history; every object is renumbered below it."""
+        self.version -= versions
+        self.compacted = self.version
+        self._history.clear()
+        for objects in self._objects.values():
+            for key, stored in objects.items():
+                objects[key] = at_version(stored, min(self.version, int(stored.obj["metadata"]["resourceVersion"])))
+
     def _record(self, change: Change) -> None:
         self._history.append(change)
         for listener in self._listeners:
