@@ -22,7 +22,7 @@ def install(rig: Rig, *extra: str) -> None:
     """Install or upgrade the release and wait until it is ready; `extra` are further arguments of Helm."""
     digest = make(declared_as("inferfleet")).digest
     # The tag stays the same while the code changes: the digest makes a new image a new pod.
-    marks = {"podAnnotations": {"rig/image": digest}, "network": {"apiServerCidrs": API_CIDRS}}
+    marks = {"podAnnotations": {"rig/image": digest}, "apiServer": {"cidrs": API_CIDRS}}
     rig.helm(
         "upgrade", RELEASE, str(CHART), "--install", "--create-namespace", "--namespace", NAMESPACE,
         "--values", str(VALUES), "--values", "-", *extra, "--wait", "--timeout", "120s",
