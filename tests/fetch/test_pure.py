@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from inferfleet.api.spec import SOURCE_PATTERN
 from inferfleet.errors import FetchError
-from inferfleet.fetch import answers, failures, text
+from inferfleet.fetch import answers, failures, sources, text
 from inferfleet.fetch.answers import Answer
 from inferfleet.fetch.failures import Subject, Transient
 from inferfleet.fetch.listing import parse_listing, within
@@ -50,6 +51,10 @@ def test_a_source_that_is_none_is_refused(source: str) -> None:
 
     assert refused.value.reason == "SourceInvalid"
     assert len(refused.value.message) < 300
+
+
+def test_the_step_allows_what_the_api_allows() -> None:
+    assert sources.PATTERN == SOURCE_PATTERN
 
 
 @pytest.mark.parametrize("revision", ["a b", "a\n", "../x", "a/../b", "-x", "\0", "x" * 129, "a?b"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from inferfleet.api.spec import SOURCE_PATTERN
 from inferfleet.errors import FetchError
 from inferfleet.fetch.text import plain
 
@@ -16,7 +15,13 @@ COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 PATH_BYTES = 1024
 NAME_BYTES = 255
 RESERVED = ".inferfleet-"
-_SOURCE = re.compile(SOURCE_PATTERN)
+PATTERN = (
+    r"^(hf://[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*"
+    r"|pvc://[a-z0-9]([a-z0-9-]*[a-z0-9])?(/[A-Za-z0-9_][A-Za-z0-9._-]*)*)$"
+)
+"""What the API allows, said again: importing the API's models would take a third of the time of a run that finds its
+marker. A test keeps both the same."""
+_SOURCE = re.compile(PATTERN)
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
