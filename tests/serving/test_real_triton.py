@@ -94,6 +94,15 @@ async def stage(server: Server) -> AsyncIterator[Stage]:
     await found.prober._reader.close()
 
 
+async def until_quiet(server: Server, model: str) -> None:
+    """Wait until the server no longer counts the question that it has answered; half a minute passes in earnest."""
+    reader = Reader()
+    async with asyncio.timeout(30):
+        while (seen := await scrape(reader, server.address, model)) is None or seen.is_busy:  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(0.05)
+    await reader.close()
+
+
 def stub_of(server: Server, model: str) -> int:
     """Find the process that holds a model."""
     [pid] = [pid for pid in server.stubs() if f"/{model}/" in Path(f"/proc/{pid}/cmdline").read_text()]
@@ -109,6 +118,7 @@ async def test_models_are_proven_and_a_dead_one_is_found_though_its_server_calls
     await stage.after()
     assert stage.proof(dying) == stage.proof(living) == Proof(proven=True)
 
+    await until_quiet(server, dying)
     os.kill(stub_of(server, dying), signal.SIGKILL)
     await stage.after(HEARTBEAT)
     assert not stage.proof(dying).dead

@@ -5,6 +5,7 @@ The one rule: policies add up, so each opens one thing and none relies on anothe
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import ip_network
 
 from inferfleet.api.base import Json
@@ -60,12 +61,18 @@ def to_hub(config: FleetConfig) -> list[Json]:
 
 
 def _public(everyone: str, config: FleetConfig) -> Json | None:
+    shut = _shut(everyone, config.network.api_server_cidrs)
+    return None if shut is None else {"ipBlock": {"cidr": everyone, "except": list(shut)}}
+
+
+@cache
+def _shut(everyone: str, api_server: tuple[str, ...]) -> tuple[str, ...] | None:
+    """List what is not public; None where nothing is."""
     whole = ip_network(everyone)
-    closed = [ip_network(cidr, strict=False) for cidr in (*PRIVATE, *config.network.api_server_cidrs)]
+    closed = [ip_network(cidr, strict=False) for cidr in (*PRIVATE, *api_server)]
     if whole in closed:
         return None
-    shut = [str(network) for network in closed if network.version == whole.version]
-    return {"ipBlock": {"cidr": everyone, "except": list(dict.fromkeys(shut))}}
+    return tuple(dict.fromkeys(str(network) for network in closed if network.version == whole.version))
 
 
 def _serving_ingress(config: FleetConfig, profile: EngineProfile) -> list[Json]:
