@@ -1,0 +1,86 @@
+"""Another replica leads when one is killed, ended in order, or frozen; a frozen one writes nothing afterwards."""
+
+from __future__ import annotations
+
+import time
+
+from e2e.install import NAMESPACE
+from e2e.lab import Lab, must, wait_for
+from e2e.rig import audit
+from e2e.rig.api import Json
+from e2e.scenarios.registry import scenario
+
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/inferfleet"
+PROCESS = "inferfleet"
+ACCOUNT = f"{NAMESPACE}:inferfleet"
+FROZEN_SECONDS = 20
+
+
+@scenario(
+    "takeover",
+    "SIGKILL 20 s, SIGTERM 3 s, a frozen leader writes nothing afterwards",
+    limit_seconds=400,
+    fresh_operator=True,
+)
+def takeover(lab: Lab, _whole: bool) -> None:
+    wait_for(lambda: len(_ready(lab)) == 2, "two replicas of the operator", 120)
+    lab.counted["SIGTERM s"] = _measure(lab, "term", 3.0)
+    lab.counted["SIGKILL s"] = _measure(lab, "kill", 20.0)
+    lab.counted["frozen s"] = _frozen(lab)
+
+
+def _ready(lab: Lab) -> list[Json]:
+    pods = lab.rig.get(f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dinferfleet")[
+        "items"
+    ]
+    return [pod for pod in pods if _is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+
+
+def _is_ready(pod: Json) -> bool:
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
+
+
+def _holder(lab: Lab) -> str:
+    return str(lab.rig.get(LEASE)["spec"].get("holderIdentity", ""))
+
+
+def _measure(lab: Lab, how: str, limit: float) -> float:
+    """End the leader, and measure until another holds the Lease and acts on a new object."""
+    wait_for(lambda: len(_ready(lab)) == 2, "two replicas of the operator", 120)
+    leader = _holder(lab)
+    begun = time.monotonic()
+    if how == "term":
+        lab.rig.kubectl("-n", NAMESPACE, "delete", "pod", leader, "--wait=false")
+    else:
+        must(lab.rig.levers.pods.kill_process(NAMESPACE, leader, "operator", PROCESS), "no process was killed")
+    wait_for(lambda: _holder(lab) not in ("", leader), "another leader", limit + 30)
+    seconds = time.monotonic() - begun
+    must(seconds <= limit, f"{how}: took {seconds:.1f} s, {limit} s are allowed")
+    _acts(lab, f"after-{how}")
+    return round(seconds, 1)
+
+
+def _acts(lab: Lab, name: str) -> None:
+    lab.apply(lab.model(name, suspend=True))
+    lab.ready(name, 30)
+
+
+def _frozen(lab: Lab) -> float:
+    wait_for(lambda: len(_ready(lab)) == 2, "two replicas of the operator", 120)
+    leader = _holder(lab)
+    begun = time.monotonic()
+    lab.rig.levers.pods.freeze_process(NAMESPACE, leader, "operator", PROCESS)
+    wait_for(lambda: _holder(lab) != leader, "another leader", 40)
+    seconds = time.monotonic() - begun
+    time.sleep(max(0.0, FROZEN_SECONDS - seconds))
+    since = audit.mark()
+    lab.rig.levers.pods.thaw_process(NAMESPACE, leader, "operator", PROCESS)
+    _acts(lab, "after-frozen")
+    late = [
+        event
+        for event in audit.events(ACCOUNT, since=since)
+        if event["verb"] in ("create", "patch", "update", "delete")
+        and leader in str(event.get("user", {}).get("extra", {}))
+    ]
+    must(not late, f"the frozen leader wrote {len(late)} times after it was thawed")
+    return round(seconds, 1)
