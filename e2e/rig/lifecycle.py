@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -57,10 +58,10 @@ def up() -> None:
         _start(in_memory=machine.memory_gb >= MEMORY_ROOT_GB)
 
 
-def down() -> None:
-    """Remove the rig and everything of it, and say what was looked at."""
+def down(*, holding: bool = False) -> None:
+    """Remove the rig and everything of it, and say what was looked at; `holding`: the caller has it in use."""
     what = "take the rig down"
-    with machine_lock(what), machine_lock(what, name=USE):
+    with machine_lock(what), nullcontext() if holding else machine_lock(what, name=USE):
         began = time.monotonic()
         before = footprint.recorded()
         _clear()

@@ -9,29 +9,37 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 
 from e2e.rig import lifecycle, network, processes, shell
 from e2e.rig.leftovers import leftovers, live_processes
+from e2e.rig.lock import USE, machine_lock
 from e2e.rig.settings import PYTHON, REPOSITORY, STATE
 from e2e.rig.watch import eventually
 
 
 def run() -> None:
     """Die in every way and come back; then go down for good and come up once more."""
-    for die in (everything_at_once, records_lost, control_plane_and_names, while_starting):
+    with machine_lock("kill the rig", name=USE):
+        for die in (everything_at_once, records_lost, control_plane_and_names, while_starting):
+            die_and_return(die)
+        everything_at_once()
+        lifecycle.down(holding=True)
+        assert leftovers() == []
         lifecycle.up()
-        began = time.monotonic()
-        die()
-        found = leftovers()
-        assert found, "nothing was left, so nothing was proven"
-        assert lifecycle.sick(), "a killed rig calls itself healthy"
-        lifecycle.up()
-        assert lifecycle.sick() == []
-        print(f"{die.__name__}: {len(found)} things left, healthy again after {time.monotonic() - began:.1f} s\n")
-    everything_at_once()
-    lifecycle.down()
-    assert leftovers() == []
+
+
+def die_and_return(die: Callable[[], None]) -> None:
+    """Die in one way and be healthy again."""
     lifecycle.up()
+    began = time.monotonic()
+    die()
+    found = leftovers()
+    assert found, "nothing was left, so nothing was proven"
+    assert lifecycle.sick(), "a killed rig calls itself healthy"
+    lifecycle.up()
+    assert lifecycle.sick() == []
+    print(f"{die.__name__}: {len(found)} things left, healthy again after {time.monotonic() - began:.1f} s\n")
 
 
 def everything_at_once() -> None:
@@ -59,7 +67,7 @@ def control_plane_and_names() -> None:
 
 def while_starting() -> None:
     """Kill `up` itself once the API server runs."""
-    lifecycle.down()
+    lifecycle.down(holding=True)
     with subprocess.Popen([PYTHON, "-m", "e2e.rig", "up"], cwd=REPOSITORY, stdout=subprocess.DEVNULL) as starting:
         eventually("the API server", _apiserver_runs, within_s=60)
         starting.kill()
