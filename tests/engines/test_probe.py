@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inferfleet.engines.probe import parse_probe
@@ -55,6 +55,7 @@ def test_what_cannot_be_sent_is_refused_with_the_reason(tensor: dict[str, object
     assert said in refusal.value.message
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=st.text(max_size=64) | st.recursive(st.none() | st.booleans() | st.integers(), st.lists).map(json.dumps))
 def test_anything_else_is_refused_and_never_breaks(text: str) -> None:
     with pytest.raises(SpecError):

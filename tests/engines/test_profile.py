@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferfleet.engines.profile import start_up_seconds
@@ -35,6 +35,7 @@ def test_the_start_up_budget_follows_the_weights(gib: int, seconds: int) -> None
     assert start_up_seconds(gib * GIB) == seconds
 
 
+@settings(deadline=None)
 @given(weights=st.integers(0, 4096 * GIB))
 def test_the_startup_probe_covers_the_budget_and_asks_at_most_every_ten_seconds(weights: int) -> None:
     probe = TRITON.probes("m", weights).startup

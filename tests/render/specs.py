@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from inferfleet.api.spec import ModelDeploymentSpec
 from inferfleet.plan.desired import CachePlan
 from render.values import spec
 
+# A busy machine is no failure: drawing a spec checks every rule of the API.
+patiently = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HOSTILE = [
     "",
     "a",

@@ -6,7 +6,7 @@ import copy
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inferfleet.api.base import Json
@@ -17,7 +17,7 @@ from inferfleet.render import children
 from inferfleet.render.overlay import lay_over
 from inferfleet.render.record import read_record, record
 from inferfleet.render.template import pod_template
-from render.specs import specs
+from render.specs import patiently, specs
 from render.values import (
     CONFIG,
     OWNER,
@@ -60,7 +60,7 @@ def test_a_replica_set_owns_pods_by_revision_and_never_by_traffic() -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs(), overlay=overlays)
 def test_nothing_but_the_overlay_differs_from_the_record(
     drawn: tuple[ModelDeploymentSpec, CachePlan], overlay: Overlay
@@ -79,7 +79,7 @@ def test_nothing_but_the_overlay_differs_from_the_record(
     check_restricted(laid)
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs(), first=overlays, second=overlays)
 def test_laid_over_twice_the_last_one_holds(
     drawn: tuple[ModelDeploymentSpec, CachePlan], first: Overlay, second: Overlay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from google.protobuf import text_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc import model_config_pb2
 
@@ -59,6 +59,7 @@ def test_a_model_that_does_not_speak_for_itself_is_refused_with_its_files(files:
 HOSTILE = 'x"} } instance_group [ { count: 99 } ] #'
 
 
+@settings(deadline=None)
 @given(name=st.text(max_size=40) | st.just(HOSTILE))
 def test_no_name_can_add_a_field(name: str) -> None:
     message = configuration(RepositoryModel.model_construct(name=name, files=("model.onnx",), config=None))

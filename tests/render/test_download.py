@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inferfleet.plan.desired import CachePlan, WantedDownload
 from inferfleet.render.download import download_job
+from render.specs import patiently
 from render.values import CONFIG, OWNER, check_golden, check_mounts, check_restricted, check_schema, config
 
 SHARED = CachePlan("PVC", claim="smollm2.weights", ours=True)
@@ -69,7 +70,7 @@ def test_the_charts_environment_cannot_replace_ours(name: str) -> None:
     assert {"name": name, "value": "x"} not in step["env"]
 
 
-@settings(max_examples=25)
+@patiently
 @given(
     source=st.sampled_from(["hf://org/models", "hf://org/models/a/b", "pvc://claim", "pvc://claim/a"]),
     secret=st.sampled_from(["", "hub"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inferfleet.api.base import Json
@@ -16,7 +16,7 @@ from inferfleet.plan.desired import CachePlan, Overlay, WantedRecord, WantedSet
 from inferfleet.render import children
 from inferfleet.render.record import LARGEST_NOTE, is_outdated, note, read_record, rebuild, record
 from inferfleet.render.template import pod_template
-from render.specs import specs
+from render.specs import patiently, specs
 from render.values import CONFIG, OWNER, check_golden, config, model, repository, serving, spec
 
 BARE = repository(model(config=None, files=("model.py",)), model("other", probe="{}"))
@@ -35,7 +35,7 @@ def test_a_record() -> None:
     check_golden("controllerrevision", written())
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs(), number=st.integers(1, 1 << 30))
 def test_what_is_read_is_what_was_written(drawn: tuple[ModelDeploymentSpec, CachePlan], number: int) -> None:
     plan = serving(*drawn, BARE)
@@ -105,7 +105,7 @@ def test_a_field_of_a_newer_operator_is_left_alone() -> None:
     assert read_record(found).model == "smollm2"
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs(), traffic=st.sampled_from(["held", "serving"]))
 def test_a_lost_record_is_made_again_from_its_replica_set(
     drawn: tuple[ModelDeploymentSpec, CachePlan], traffic: Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inferfleet.api.base import Json
@@ -14,7 +14,7 @@ from inferfleet.engines.triton import TRITON
 from inferfleet.fleet.names import source_directory
 from inferfleet.plan.desired import CachePlan
 from inferfleet.render.template import config_maps, pod_template, template_digest
-from render.specs import specs
+from render.specs import patiently, specs
 from render.values import (
     COMMIT,
     CONFIG,
@@ -85,7 +85,7 @@ def test_a_template_is_laid_over_what_we_render() -> None:
 IMAGES = CONFIG.images.model_dump(mode="json", by_alias=True) | {"pullSecrets": [{"name": "ours"}]}
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs(), gpus=st.integers(0, 8), user=st.sampled_from([None, 10001]), bare=st.booleans())
 def test_every_pod_is_restricted_whole_and_valid(
     drawn: tuple[ModelDeploymentSpec, CachePlan], gpus: int, user: int | None, bare: bool
@@ -102,7 +102,7 @@ def test_every_pod_is_restricted_whole_and_valid(
     assert limits.get("nvidia.com/gpu") == (str(gpus) if gpus else None)
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs())
 def test_whatever_the_template_asks_the_node_is_of_the_class(drawn: tuple[ModelDeploymentSpec, CachePlan]) -> None:
     wanted, cache = drawn
@@ -118,7 +118,7 @@ def test_whatever_the_template_asks_the_node_is_of_the_class(drawn: tuple[ModelD
     assert all(ours in term["matchExpressions"] for term in terms if term.get("matchExpressions"))
 
 
-@settings(max_examples=25)
+@patiently
 @given(drawn=specs())
 def test_the_same_plan_gives_the_same_template(drawn: tuple[ModelDeploymentSpec, CachePlan]) -> None:
     first, again = pod_template(serving(*drawn), CONFIG), pod_template(serving(*drawn), CONFIG)

@@ -173,7 +173,7 @@ counts = st.builds(
 events = st.tuples(st.sampled_from([ANSWERED, REFUSED, SILENT]), st.none() | counts, st.none() | counts)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(seen=st.lists(events, max_size=12))
 def test_only_what_has_answered_once_can_be_dead_and_an_answer_always_revives(
     seen: list[tuple[Inference, Counts | None, Counts | None]],
@@ -187,7 +187,7 @@ def test_only_what_has_answered_once_can_be_dead_and_an_answer_always_revives(
         assert not (found.kind == "answered" and (life.proof.dead or life.proof.error))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(seen=st.lists(counts, min_size=1, max_size=12), decoupled=st.booleans())
 def test_whatever_is_seen_at_work_besides_ours_prevents_death_by_silence(seen: list[Counts], decoupled: bool) -> None:
     life = ALIVE

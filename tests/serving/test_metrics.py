@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inferfleet.serving.metrics import Counts, counts
@@ -58,6 +58,7 @@ def test_a_number_in_any_notation_is_read() -> None:
     assert counts('nv_inference_request_success{model="m"} 1.5e3', "m").succeeded == 1500
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=200) | st.just('nv_inference_request_success{model="m",a="}') | st.just("{" * 5000))
 def test_no_page_breaks_the_reader(text: str) -> None:
     found = counts(text, "m")
