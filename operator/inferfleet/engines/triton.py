@@ -13,6 +13,8 @@ from inferfleet.engines.profile import ADMIN_KEY, DRAIN_SECONDS, Drain, EnginePr
 from inferfleet.errors import SpecError
 from inferfleet.fleet.weights import Repository, RepositoryModel
 
+ADMIN_HEADER = "triton-grpc-protocol-admin-key"
+"""gRPC metadata that opens the admin APIs; its value is the pod's uid."""
 _RESTRICTED = f"model-repository,trace,logging,shared-memory:admin-key={ADMIN_KEY}"
 _SHOWN = 5
 
@@ -81,7 +83,7 @@ OWNED = MappingProxyType(
     | dict.fromkeys(("grpc-root-cert",), _PLAIN)
     | {
         "exit-timeout-secs": "set rollout.drainTimeoutSeconds instead, and remove it",
-        "exit-on-error": "a model that fails to load fails its pod; remove it",
+        "exit-on-error": "the server stays up, so that it can be asked why a model failed to load; remove it",
         "strict-readiness": "readiness is asked of the model, not of the server; remove it",
         "strict-model-config": "use disable-auto-complete-config instead, and remove it",
     }
@@ -94,6 +96,8 @@ TRITON = EngineProfile(
         "--model-repository=/models",
         "--model-control-mode=none",
         "--strict-readiness=false",
+        # A model that fails to load leaves the server up, which can then say why; its own readiness stays off.
+        "--exit-on-error=false",
         f"--exit-timeout-secs={DRAIN_SECONDS}",
         "--metrics-interval-ms=1000",
         "--allow-gpu-metrics=false",

@@ -29,6 +29,8 @@ class Proof:
     """Its process lives and its model does not answer: proven so more than once."""
     error: str = ""
     """The last answer, when it was an error."""
+    load_error: str = ""
+    """Why its server could not load a model, in the server's words."""
 
 
 @dataclass(frozen=True, slots=True)

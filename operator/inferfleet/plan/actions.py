@@ -67,13 +67,17 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A pod whose model is probed: by address, model and the repository's own probe, if it has one."""
+    """A pod whose model is probed: by address, model and the repository's own probe, if it has one.
+
+    One that is not ready is asked only whether a model failed to load.
+    """
 
     uid: str
     restarts: int
     ip: str
     model: str
     probe: str
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

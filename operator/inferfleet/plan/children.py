@@ -121,8 +121,8 @@ def watched(scene: Scene) -> tuple[Watched, ...]:
     for record in scene.snapshot.recorded:
         probe = next((m.probe for m in record.repository.models if m.name == record.model and m.probe), "")
         found += [
-            Watched(replica.uid, replica.restarts, replica.ip, record.model, probe)
+            Watched(replica.uid, replica.restarts, replica.ip, record.model, probe, replica.ready)
             for replica in scene.snapshot.replicas_of(record)
-            if replica.alive and replica.ready and replica.ip
+            if replica.alive and replica.ip and not replica.blocker
         ]
     return tuple(found)

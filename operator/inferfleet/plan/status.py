@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from inferfleet.api.base import Json
 from inferfleet.fleet import names
-from inferfleet.fleet.replicas import Replica
+from inferfleet.fleet.replicas import Blocker, Replica
 from inferfleet.fleet.revision import Recorded
 from inferfleet.plan.placement import Placement, memory_per_gpu_mib
 from inferfleet.plan.progress import format_time
@@ -74,12 +74,10 @@ def whole(scene: Scene, conditions: list[Json], serving: int, existing: int, par
 def loading(replicas: tuple[Replica, ...], wanted: int) -> Truth:
     """Say why replicas that have a node do not serve yet: the worst of them speaks."""
     waiting = [replica for replica in replicas if replica.alive and replica.bound and not replica.serves]
-    blocked = [replica for replica in waiting if replica.blocker]
+    blocked = [found for replica in sorted(waiting, key=lambda each: each.name) if (found := _blocker(replica))]
     if blocked:
-        first = min(blocked, key=lambda replica: replica.name)
-        assert first.blocker is not None  # noqa: S101 - filtered above
         more = f" ({len(blocked)} replicas)" if len(blocked) > 1 else ""
-        return Truth("False", first.blocker.reason, f"{first.blocker.message}{more}")
+        return Truth("False", blocked[0].reason, f"{blocked[0].message}{more}")
     if waiting:
         where = ", ".join(sorted({replica.node for replica in waiting}))
         unproven = sum(replica.ready for replica in waiting)
@@ -91,6 +89,13 @@ def loading(replicas: tuple[Replica, ...], wanted: int) -> Truth:
     if serving < wanted:
         return Truth("False", "Starting", f"{serving} of {wanted} replicas serve.")
     return Truth("True", "Loaded", "Every replica has loaded its model.")
+
+
+def _blocker(replica: Replica) -> Blocker | None:
+    """Find what stands in a replica's way: what its pod says, or what its server says of a model."""
+    if replica.blocker is None and replica.proof.load_error:
+        return Blocker("ModelLoadFailed", f"On {replica.node}: {replica.proof.load_error}")
+    return replica.blocker
 
 
 def scheduled(scene: Scene, replicas: tuple[Replica, ...], why_not: Truth | None) -> Truth:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from inferfleet.api.base import Json
 from inferfleet.api.spec import ModelDeploymentSpec
 from inferfleet.api.template import OUR_ENV, Resources
-from inferfleet.fleet.nodes import PRODUCT_LABEL
+from inferfleet.fleet.nodes import GPU, PRODUCT_LABEL
 from inferfleet.render.metadata import serving_pods
 
 REQUIRED, PREFERRED = (
@@ -79,12 +79,17 @@ def scheduling(spec: ModelDeploymentSpec, model: str, products: Iterable[str]) -
     found = {
         "nodeSelector": dict(template.node_selector),
         "affinity": affinity(spec, products),
-        "tolerations": [as_written(toleration) for toleration in template.tolerations],
+        "tolerations": [*_ours(products), *map(as_written, template.tolerations)],
         "topologySpreadConstraints": spread,
         "runtimeClassName": template.runtime_class_name,
         "schedulerName": template.scheduler_name,
     }
     return {key: value for key, value in found.items() if value}
+
+
+def _ours(products: Iterable[str]) -> list[Json]:
+    """Bear the taint that keeps others off GPU nodes, as the extended resource's own admission plugin does."""
+    return [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}] if list(products) else []
 
 
 def add_pull_secrets(pod: Json, spec: ModelDeploymentSpec) -> Json:

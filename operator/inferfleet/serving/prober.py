@@ -6,18 +6,19 @@ The one rule: what is remembered belongs to one container's life: a restarted co
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from inferfleet.fleet.replicas import Proof
 from inferfleet.plan.actions import Watched
-from inferfleet.serving.life import Life, after_counts, after_inference, must_ask
+from inferfleet.serving.life import RETRY, Life, after_counts, after_inference, must_ask
 from inferfleet.serving.metrics import METRICS_PORT, Counts, scrape
 from inferfleet.serving.rounds import Clock, Rounds
 from inferfleet.serving.triton import GRPC_PORT, Asked, Asker
 from inferfleet.serving.web import Reader
 
 AT_ONCE = 64
+LOAD_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Prober:
 
     async def _visit(self, pod: Watched) -> float:
         life = self._lives.get((pod.uid, pod.restarts), Life())
+        if not pod.ready:
+            return await self._ask_why(pod, life)
         before = await self._scrape(pod)
         if must_ask(life, before):
             asked = Asked(pod.ip, pod.model, pod.probe, self._ports.grpc)
@@ -84,6 +87,15 @@ class Prober:
         if after.proof != life.proof:
             self._wake(self._keys[pod])
         return after.wait
+
+    async def _ask_why(self, pod: Watched, life: Life) -> float:
+        """Ask a server that is not ready whether a model failed to load; its pod's uid opens that page."""
+        asked = Asked(pod.ip, pod.model, pod.probe, self._ports.grpc)
+        error = await self._asker.load_error(asked, pod.uid, LOAD_SECONDS)
+        if error != life.proof.load_error:
+            self._lives[pod.uid, pod.restarts] = replace(life, proof=replace(life.proof, load_error=error))
+            self._wake(self._keys[pod])
+        return RETRY
 
     async def _scrape(self, pod: Watched) -> Counts | None:
         return await scrape(self._reader, pod.ip, pod.model, self._ports.metrics)

@@ -15,7 +15,7 @@ from tritonclient.grpc import service_pb2
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from inferfleet.engines.probe import parse_probe
-from inferfleet.engines.triton import TRITON
+from inferfleet.engines.triton import ADMIN_HEADER, TRITON
 from inferfleet.errors import SpecError, TritonError
 from inferfleet.fleet.text import public
 from inferfleet.serving.request import Message, given, stream, zeros
@@ -81,6 +81,21 @@ class Asker:
         except (SpecError, TritonError) as error:
             return Inference("refused", public(error.message), seen.decoupled)
         return seen.result()
+
+    async def load_error(self, asked: Asked, key: str, seconds: float) -> str:
+        """Ask a server which model it failed to load, and why; empty if none, or if it does not say."""
+        if not is_pod_address(asked.ip):
+            return ""
+        host = f"[{asked.ip}]" if ":" in asked.ip else asked.ip
+        metadata = ((ADMIN_HEADER, key),)
+        try:
+            async with asyncio.timeout(seconds), grpc.aio.insecure_channel(f"{host}:{asked.port}", CHANNEL) as channel:
+                server: Any = GRPCInferenceServiceStub(channel)
+                found = await server.RepositoryIndex(service_pb2.RepositoryIndexRequest(), metadata=metadata)
+        except (TimeoutError, grpc.aio.AioRpcError):
+            return ""
+        failed = [each for each in found.models if each.state == "UNAVAILABLE" and each.reason not in ("", "unloaded")]
+        return public(f"model {failed[0].name} version {failed[0].version}: {failed[0].reason}", 512) if failed else ""
 
     async def _ask(self, server: Any, asked: Asked, seen: _Seen) -> None:  # noqa: ANN401 - tritonclient has no types
         name = asked.model
