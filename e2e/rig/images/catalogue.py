@@ -35,7 +35,7 @@ def _from_dockerfiles() -> list[Image]:
             "dev",
             REPOSITORY / "Dockerfile",
             REPOSITORY,
-            ("Dockerfile", "pyproject.toml", "README.md", "LICENSE", "requirements", "operator", "crds"),
+            ("requirements/run.txt", "operator"),
             seconds=40,
         ),
     ]
