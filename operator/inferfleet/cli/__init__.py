@@ -115,7 +115,7 @@ def why(
 
 @app.command(hidden=True)
 def fetch(
-    source: Annotated[str, typer.Option(help="`hf://ORG/REPOSITORY[/FOLDER]` or `pvc://CLAIM[/FOLDER]`.")],
+    source: Annotated[str, typer.Option(help=r"`hf://ORG/REPOSITORY\[/FOLDER]` or `pvc://CLAIM\[/FOLDER]`.")],
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "",
     endpoint: Annotated[str, typer.Option(help="The hub or its mirror.")] = "https://huggingface.co",
     cache: Annotated[Path, typer.Option(help="The cache volume.")] = Path("/cache"),
