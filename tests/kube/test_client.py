@@ -244,7 +244,7 @@ async def test_pages_grow_until_they_are_as_large_as_the_loop_can_bear(fake: Fak
 
     sizes = [len(page.items) async for page in client.pages(CONFIG_MAPS)]
 
-    assert sizes == [100, 500, 500, 100]
+    assert sizes == [50, 500, 500, 150]
 
 
 async def test_pages_of_large_objects_are_small(fake: FakeKube, client: Client) -> None:
@@ -253,7 +253,7 @@ async def test_pages_of_large_objects_are_small(fake: FakeKube, client: Client) 
 
     sizes = [len(page.items) async for page in client.pages(CONFIG_MAPS)]
 
-    assert sizes == [100, 25, 25]
+    assert sizes == [50, *[12] * 8, 4]
 
 
 async def test_reads_and_writes_have_rates_of_their_own(fake: FakeKube) -> None:

@@ -26,10 +26,10 @@ NOT_FOUND = 404
 STALL_SECONDS = 70.0
 
 _LARGEST_PAGE = 500
-_FIRST_PAGE = 100
-_SMALLEST_PAGE = 20
-# Decoding a page holds the event loop: 512 KiB take 10 to 25 ms.
-_PAGE_BYTES = 512 * 1024
+_FIRST_PAGE = 50
+_SMALLEST_PAGE = 10
+# Decoding a page holds the event loop: 256 KiB take 5 to 15 ms, three times that where others use the core too.
+_PAGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

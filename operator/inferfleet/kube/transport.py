@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlencode
 
 import aiohttp
@@ -117,15 +118,20 @@ class Transport:
         if call.writes:
             # The API server gives up when we do: what it had not done by then, it does not do.
             query["timeout"] = f"{self._limits.write_seconds:g}s"
-        url = f"{self._server}{call.path}?{urlencode(query)}" if query else f"{self._server}{call.path}"
         return await self._session.request(
             call.verb,
-            URL(url, encoded=True),
+            URL(f"{self._server}{call.path}{_encoded(tuple(query.items()))}", encoded=True),
             data=None if call.body is None else orjson.dumps(call.body),
             headers=None if call.body is None else {"Content-Type": call.content_type},
             timeout=waits,
             allow_redirects=False,
         )
+
+
+@lru_cache(maxsize=128)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """Write a query; most requests repeat one of a few."""
+    return f"?{urlencode(query)}" if query else ""
 
 
 @contextmanager

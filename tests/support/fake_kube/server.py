@@ -166,9 +166,9 @@ class Server:
         watch, lines = open_watch(asked, self._fake.api.storage, self._fake.clock())
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         response.enable_chunked_encoding()
-        await response.prepare(request)
-        self._fake.watches.add(watch)
         try:
+            await response.prepare(request)
+            self._fake.watches.add(watch)
             if first or lines:
                 await response.write(b"".join(first or lines))
             watch.ended = watch.ended or first is not None
