@@ -60,10 +60,10 @@ def values_file() -> str:
 
 
 def schema_file() -> str:
-    """Write values.schema.json, by which Helm refuses unknown keys and wrong values."""
-    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    schema = _without_titles(draft | Values.model_json_schema(by_alias=True))
-    return json.dumps(schema, indent=2) + "\n"
+    """Write values.schema.json, by which Helm refuses unknown keys, wrong values, and a null that takes a key away."""
+    schema = Values.model_json_schema(by_alias=True)
+    whole = _complete(schema, _closed(schema)) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(whole, indent=2) + "\n"
 
 
 def dump(value: object) -> str:
@@ -95,16 +95,33 @@ def _lines(model: BaseModel, indent: int = 0) -> Iterator[str]:
             yield textwrap.indent(dump({field.alias: plain(value)}), blank).rstrip("\n")
 
 
-def _without_titles(node: object) -> object:
-    """Drop the titles that pydantic gives; a key that is called `title` holds a schema and stays."""
-    if isinstance(node, dict):
-        return {key: _without_titles(child) for key, child in node.items() if key != "title" or isinstance(child, dict)}
-    return [_without_titles(child) for child in node] if isinstance(node, list) else node
+def _closed(node: Json) -> Json:
+    """Drop pydantic's titles and refuse the keys of a map that match no pattern, in every part of a schema."""
+    closed = {key: _closed_in(child) for key, child in node.items() if key != "title" or isinstance(child, dict)}
+    return closed | ({"additionalProperties": False} if "patternProperties" in node else {})
 
 
-def resolved(schema: Json, node: Json) -> Json:
+def _closed_in(value: object) -> object:
+    if isinstance(value, dict):
+        return _closed(value)
+    return [_closed_in(child) for child in value] if isinstance(value, list) else value
+
+
+def _complete(root: Json, node: Json) -> Json:
+    """Require every key of the values, which values.yaml gives; items of lists keep what they may leave out."""
+    node = _closed(resolved(root, node))
+    if "properties" not in node:
+        return node
+    optional = {name for name, child in node["properties"].items() if {"type": "null"} in child.get("anyOf", ())}
+    return node | {
+        "properties": {name: _complete(root, child) for name, child in node["properties"].items()},
+        "required": [name for name in node["properties"] if name not in optional],
+    }
+
+
+def resolved(root: Json, node: Json) -> Json:
     """Follow a reference inside a JSON Schema."""
     if "$ref" not in node:
         return node
-    found: Json = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    found: Json = root["$defs"][node["$ref"].rsplit("/", 1)[1]]
     return {**found, **{key: value for key, value in node.items() if key != "$ref"}}
