@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,11 @@ _ABOUT = STATE / "rig.json"
 _NODES_S = 120.0
 
 
-def up() -> None:
-    """Bring up a rig, or find that it is up; whatever a killed one left behind is cleared first."""
+def up(*, holding: bool = False) -> None:
+    """Bring up a rig, or find that it is up; whatever a killed one left behind is cleared first.
+
+    A rig that somebody has in use may be broken on purpose, so it is not cleared; `holding`: the caller has it.
+    """
     machine = prepare.check()
     with machine_lock("bring the rig up"):
         began = time.monotonic()
@@ -52,16 +55,18 @@ def up() -> None:
             refresh()
             print(f"The rig is up ({time.monotonic() - began:.1f} s).")
             return
-        if found := leftovers():
-            print(f"Clearing what another rig left behind ({len(found)} things, the first: {found[0]}).", flush=True)
-            _clear()
-        _start(in_memory=machine.memory_gb >= MEMORY_ROOT_GB)
+        with _in_use("start the rig anew", holding=holding):
+            if found := leftovers():
+                first = f"{len(found)} things, the first: {found[0]}"
+                print(f"Clearing what another rig left behind ({first}).", flush=True)
+                _clear()
+            _start(in_memory=machine.memory_gb >= MEMORY_ROOT_GB)
 
 
 def down(*, holding: bool = False) -> None:
     """Remove the rig and everything of it, and say what was looked at; `holding`: the caller has it in use."""
     what = "take the rig down"
-    with machine_lock(what), nullcontext() if holding else machine_lock(what, name=USE):
+    with machine_lock(what), _in_use(what, holding=holding):
         began = time.monotonic()
         before = footprint.recorded()
         _clear()
@@ -112,6 +117,10 @@ def about() -> dict[str, str]:
         return dict(json.loads(_ABOUT.read_text()))
     except (OSError, ValueError):
         return {}
+
+
+def _in_use(what: str, *, holding: bool) -> AbstractContextManager[None]:
+    return nullcontext() if holding else machine_lock(what, name=USE)
 
 
 def _start(*, in_memory: bool) -> None:

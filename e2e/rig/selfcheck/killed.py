@@ -17,6 +17,8 @@ from e2e.rig.lock import USE, machine_lock
 from e2e.rig.settings import PYTHON, REPOSITORY, STATE
 from e2e.rig.watch import eventually
 
+_UP = [PYTHON, "-c", "from e2e.rig import lifecycle; lifecycle.up(holding=True)"]
+
 
 def run() -> None:
     """Die in every way and come back; then go down for good and come up once more."""
@@ -26,18 +28,18 @@ def run() -> None:
         everything_at_once()
         lifecycle.down(holding=True)
         assert leftovers() == []
-        lifecycle.up()
+        lifecycle.up(holding=True)
 
 
 def die_and_return(die: Callable[[], None]) -> None:
     """Die in one way and be healthy again."""
-    lifecycle.up()
+    lifecycle.up(holding=True)
     began = time.monotonic()
     die()
     found = leftovers()
     assert found, "nothing was left, so nothing was proven"
     assert lifecycle.sick(), "a killed rig calls itself healthy"
-    lifecycle.up()
+    lifecycle.up(holding=True)
     assert lifecycle.sick() == []
     print(f"{die.__name__}: {len(found)} things left, healthy again after {time.monotonic() - began:.1f} s\n")
 
@@ -68,7 +70,7 @@ def control_plane_and_names() -> None:
 def while_starting() -> None:
     """Kill `up` itself once the API server runs."""
     lifecycle.down(holding=True)
-    with subprocess.Popen([PYTHON, "-m", "e2e.rig", "up"], cwd=REPOSITORY, stdout=subprocess.DEVNULL) as starting:
+    with subprocess.Popen(_UP, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as starting:
         eventually("the API server", _apiserver_runs, within_s=60)
         starting.kill()
     assert not (STATE / "rig.json").exists(), "it was killed too late"
