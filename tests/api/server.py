@@ -1,7 +1,7 @@
 """A real API server as a judge of objects, asked by dry runs.
 
 The one rule: the CRD is installed under a group of its own for the time of the tests, so that nothing on a shared
-cluster is touched; no object is ever stored.
+cluster is touched and no operator looks at what is stored.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kubernetes.config import new_client_from_config
 from inferfleet.api.base import GROUP, PLURAL, VERSION, Json
 from inferfleet.api.crd import crd
 
+NAMESPACES = "/api/v1/namespaces"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -42,6 +43,34 @@ class ApiServer:
         assert status == 201, answer
         return answer
 
+    @contextmanager
+    def namespace(self) -> Iterator[str]:
+        """Make a namespace for a while."""
+        name = f"t{uuid4().hex[:8]}"
+        meta = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        status, answer = self.ask("POST", NAMESPACES, meta)
+        assert status == 201, answer
+        try:
+            yield name
+        finally:
+            self.ask("DELETE", f"{NAMESPACES}/{name}")
+
+    def stored(self, raw: Json) -> None:
+        """Store an object with its status, as it would be a moment after the operator looked at it."""
+        meta = raw["metadata"]
+        path = f"/apis/{self.group}/{VERSION}/namespaces/{meta['namespace']}/{PLURAL}"
+        status, answer = self.ask("POST", path, self.here(raw))
+        assert status == 201, answer
+        self.write_status(meta["namespace"], meta["name"], raw["status"])
+
+    def write_status(self, namespace: str, name: str, status: Json) -> None:
+        """Write a status."""
+        path = f"/apis/{self.group}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
+        code, found = self.ask("GET", path)
+        assert code == 200, found
+        code, answer = self.ask("PUT", f"{path}/status", {**found, "status": status})
+        assert code == 200, answer
+
     def here(self, raw: Json) -> Json:
         """Write an object for this server's group."""
         return {**raw, "apiVersion": f"{self.group}/{VERSION}"}
@@ -49,7 +78,10 @@ class ApiServer:
     def ask(self, verb: str, path: str, body: Json | None = None) -> tuple[int, Json]:
         """Send one request."""
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        answer = self._api.call_api(verb, f"{self._api.configuration.host}{path}", headers, body)
+        request: Any = self._api.param_serialize(
+            verb, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        answer = self._api.call_api(*request)
         text = answer.read()  # type: ignore[no-untyped-call]  # - the client has few types
         return int(answer.status), json.loads(text) if text.startswith(b"{") else {}
 
