@@ -10,7 +10,7 @@ import pytest
 
 from api.judges import every_rule, root_schema
 from api.paths import Path, fields, schema_at
-from inferfleet.api.base import Json
+from inferfleet.api.base import Frozen, Json
 from inferfleet.api.crd import COLUMNS, crd
 
 LARGEST = 100_000
@@ -122,3 +122,14 @@ def test_every_rule_has_a_message_that_says_what_to_do() -> None:
 
 def test_it_is_generated_alike_twice() -> None:
     assert json.dumps(crd()) == json.dumps(crd())
+
+
+def test_a_model_of_the_same_name_elsewhere_takes_no_rule_away() -> None:
+    before = crd()
+
+    class Cache(Frozen):
+        """Another cache."""
+
+    assert Cache.rules == ()
+    assert crd() == before
+    assert len(NODES["spec.cache"]["x-kubernetes-validations"]) == 3

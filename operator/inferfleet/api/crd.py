@@ -6,9 +6,8 @@ The one rule: nothing is written by hand twice; bounds, descriptions and CEL rul
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from inferfleet.api.base import GROUP, KIND, PLURAL, VERSION, Frozen, Json
@@ -105,17 +104,25 @@ def _root() -> Json:
     }
 
 
-def _schema(model: type[BaseModel]) -> Json:
+def _schema(model: type[Frozen]) -> Json:
     schema = model.model_json_schema(by_alias=True, schema_generator=GenerateJsonSchema)
-    rules = {found.__name__: found.rules for found in _models(Frozen)}
+    rules = {found.__name__: found.rules for found in _parts(model)}
     return _convert(schema, schema.get("$defs", {}), rules)
 
 
-def _models(base: type[Frozen]) -> list[type[Frozen]]:
-    found = [base]
-    for child in base.__subclasses__():
-        found += _models(child)
-    return found
+def _parts(model: type[Frozen]) -> Iterator[type[Frozen]]:
+    """Yield a model and every model inside it: one of the same name elsewhere has no say here."""
+    yield model
+    for field in model.model_fields.values():
+        for part in _models_in(field.annotation):
+            yield from _parts(part)
+
+
+def _models_in(annotation: Any) -> Iterator[type[Frozen]]:  # noqa: ANN401 - a type as typing spells it
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def _convert(node: Json, definitions: Json, rules: dict[str, Any]) -> Json:
