@@ -22,7 +22,17 @@ def test_an_error_keeps_status_reason_and_the_servers_own_message() -> None:
     assert (error.status, error.reason, error.message) == (409, "AlreadyExists", 'pods "one" already exists')
 
 
-@pytest.mark.parametrize("body", [f"<html>{CANARY}</html>".encode(), b'{"token": "canary-7f3a"}', b"[1]", b"", b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<html>{CANARY}</html>".encode(),
+        b'{"token": "canary-7f3a"}',
+        b'{"message": "canary-7f3a"}',
+        b"[1]",
+        b"",
+        b"\xff",
+    ],
+)
 def test_row_47_an_answer_of_somebody_else_is_never_repeated(body: bytes) -> None:
     error = error_of(502, body)
 

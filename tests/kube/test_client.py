@@ -234,8 +234,10 @@ async def test_a_page_that_is_no_json_is_an_error(fake: FakeKube, client: Client
 
 
 async def test_a_redirect_is_not_followed(fake: FakeKube, client: Client) -> None:
-    with fake.fault(status=307, page=True), pytest.raises(KubeError):
+    with fake.fault(status=307, page=True, times=1), pytest.raises(KubeError, match="BadAnswer"):
         await client.list(PODS)
+
+    assert len(fake.log) == 1
 
 
 async def test_pages_grow_until_they_are_as_large_as_the_loop_can_bear(fake: FakeKube, client: Client) -> None:

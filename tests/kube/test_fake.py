@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+from pathlib import Path
+
 from inferfleet.api.base import Json
 from inferfleet.kube.client import Client
-from inferfleet.kube.kinds import PODS, REPLICA_SETS, Ref
+from inferfleet.kube.connection import load_connection
+from inferfleet.kube.kinds import NODES, PODS, REPLICA_SETS, Ref
 from support.fake_kube import FakeKube, Fate, ManualClock
+from support.fake_kube.clients import open_client
 from support.fake_kube.manifests import claim, job, pod_template, replica_set
 
 
@@ -193,3 +200,36 @@ async def test_the_log_knows_what_was_asked_and_whether_it_changed_anything(fake
     ]
     assert len(fake.writes()) == 4
     assert fake.log[0].body["spec"]["replicas"] == 1
+
+
+async def test_the_fake_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "support.fake_kube", str(path), stdout=asyncio.subprocess.PIPE, env=environment
+    )
+    try:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        async with open_client(await load_connection(str(path))) as client:
+            await client.apply(replica_set("one", 1))
+            nodes = await client.list(NODES)
+    finally:
+        process.terminate()
+
+    assert await process.wait() == 0
+    assert [node["metadata"]["name"] for node in nodes] == ["node-1", "node-2"]
+
+
+async def test_a_hundred_replica_sets_run_side_by_side(fake: FakeKube) -> None:
+    fake.enable()
+    for index in range(15):
+        fake.add_node(f"n{index}")
+    for index in range(100):
+        template = gpu_template()
+        template["metadata"] = {"labels": {"app": f"m{index}"}}
+        body = replica_set(f"m{index}", 1, template=template)
+        fake.add({**body, "spec": {**body["spec"], "selector": {"matchLabels": {"app": f"m{index}"}}}})
+    await fake.advance(3)
+
+    assert all(found["status"]["readyReplicas"] == 1 for found in fake.all("replicasets"))

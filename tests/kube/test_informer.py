@@ -239,6 +239,7 @@ async def test_row_23_a_kind_that_is_deleted_and_made_again_leaves_no_ghost(
         await until(lambda: sorted(found.store) == ["b=None"])
 
     assert ("a=None", None) in found.told
+    assert found.lists() == 2
     assert max(clock.slept) <= 5
 
 

@@ -183,6 +183,20 @@ async def test_row_9_a_leader_that_was_frozen_may_not_write_and_ends(election: E
     assert len(frozen.api.writes) == writes
 
 
+async def test_row_9_a_leader_that_was_frozen_alone_ends_without_trying_to_renew(
+    election: Election, clock: ManualClock
+) -> None:
+    frozen = await election.join("one")
+    await clock.advance(4.5)
+    writes = len(frozen.api.writes)
+    clock.seconds += 20
+
+    await clock.advance(2)
+
+    assert frozen.ended_at is not None
+    assert len(frozen.api.writes) == writes
+
+
 async def test_row_10_the_last_write_of_a_cut_off_leader_is_over_before_a_rival_leads(
     election: Election, clock: ManualClock
 ) -> None:

@@ -155,12 +155,13 @@ async def test_row_27_a_kubeconfigs_token_file_is_read_again_when_it_is_refused(
     assert fake.refused == 1
 
 
-async def test_an_exec_plugin_is_asked_again_when_its_token_is_refused(
+async def test_an_exec_plugin_is_asked_again_when_its_token_is_refused_before_its_time(
     fake: FakeKube, clock: ManualClock, tmp_path: Path, token_file: Path
 ) -> None:
     path = fake.kubeconfig(tmp_path / "config")
+    expiry = '"expirationTimestamp":"2999-01-01T00:00:00Z"'
     version = "client.authentication.k8s.io/v1"
-    answer = f'{{"apiVersion":"{version}","kind":"ExecCredential","status":{{"token":"%s"}}}}'
+    answer = f'{{"apiVersion":"{version}","kind":"ExecCredential","status":{{"token":"%s",{expiry}}}}}'
     script = f"printf '{answer}' $(cat {token_file})"
     edit(path, {"apiVersion": version, "command": "sh", "args": ["-c", script], "interactiveMode": "Never"})
     fake.tokens = {"first": "operator"}

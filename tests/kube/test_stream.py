@@ -37,3 +37,7 @@ async def test_a_line_beyond_the_bound_is_an_error_and_not_memory() -> None:
 
 async def test_many_lines_in_one_chunk_are_within_the_bound() -> None:
     assert len([line async for line in lines(chunked(b"1234567\n" * 50, []), bound=10)]) == 50
+
+
+async def test_the_bound_is_one_of_a_line_and_not_of_the_stream() -> None:
+    assert len([line async for line in lines(chunked(b"1234567\n" * 50, [5] * 79), bound=10)]) == 50

@@ -206,7 +206,7 @@ class Api:
     def _store_change(
         self, resource: Resource, before: Json, after: Json, author: Author, *, never_settles: bool
     ) -> Json:
-        if author.operation != "Apply":
+        if author.operation != "Apply" and author.tracked:
             after = updated(before, after, author, resource)
         if same_but_for_times(before, after) and not never_settles:
             return clone(before)

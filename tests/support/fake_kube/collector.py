@@ -41,10 +41,10 @@ class Collector(Controller):
 
     def _look_at_owner(self, uid: str) -> None:
         """Look at an owner that may have waited for this dependent."""
-        for resource in self.api.resources.values():
-            for stored in self.api.storage.all(resource):
-                if stored.obj["metadata"]["uid"] == uid and "deletionTimestamp" in stored.obj["metadata"]:
-                    self.waiting[resource, key_of(stored.obj)] = None
+        found = self.api.storage.by_uid.get(uid)
+        stored = self.api.storage.get(*found) if found else None
+        if found is not None and stored is not None and "deletionTimestamp" in stored.obj["metadata"]:
+            self.waiting[found] = None
 
     def _look_at(self, resource: Resource, key: Key) -> None:
         stored = self.api.storage.get(resource, key)

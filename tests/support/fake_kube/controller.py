@@ -24,7 +24,8 @@ class Hands:
     clock: Callable[[], float]
 
     def author(self, manager: str, subresource: str = "") -> Author:
-        return Author(manager, subresource=subresource, time=self.api.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        now = self.api.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Author(manager, subresource=subresource, time=now, tracked=not subresource)
 
     def set_status(self, resource: Resource, obj: Json, manager: str) -> None:
         """Write an object's status, if it changed."""

@@ -39,13 +39,18 @@ class Jobs(Controller):
         if condition(stored.obj, "Complete") or condition(stored.obj, "Failed"):
             return
         job = self.api.read(resource, *key)
-        pods = [pod for pod in self.api.find(self.api.resource("pods"), key[0]) if _belongs(pod, job)]
+        pods = self._pods_of(job)
         phases = [(pod.get("status") or {}).get("phase") for pod in pods]
         failed, succeeded = phases.count("Failed"), phases.count("Succeeded")
         active = len(phases) - failed - succeeded
         if not succeeded and failed <= job["spec"]["backoffLimit"] and not active and not job["spec"].get("suspend"):
             active += self._create(job, key)
         self._report(job, active=active, failed=failed, succeeded=succeeded)
+
+    def _pods_of(self, job: Json) -> list[Json]:
+        kind, owned = self.api.resource("pods"), self.api.storage.dependents.get(job["metadata"]["uid"], ())
+        found = [self.api.storage.get(kind, key) for resource, key in owned if resource is kind]
+        return [stored.obj for stored in found if stored is not None]
 
     def _create(self, job: Json, key: Key) -> int:
         template = job["spec"]["template"]
@@ -73,11 +78,6 @@ class Jobs(Controller):
         elif failed > job["spec"]["backoffLimit"]:
             status["conditions"] = [_ended("Failed", "BackoffLimitExceeded", now)]
         self.hands.set_status(self.api.resource("jobs"), {**job, "status": status}, _MANAGER)
-
-
-def _belongs(pod: Json, job: Json) -> bool:
-    owner = controller_of(pod)
-    return owner is not None and owner["uid"] == job["metadata"]["uid"]
 
 
 def _ended(kind: str, reason: str, now: str) -> Json:

@@ -42,8 +42,11 @@ class ReplicaSets(Controller):
     """Keeps as many pods as each ReplicaSet says, and takes them away in the real one's order."""
 
     random: Random = field(default_factory=lambda: Random(0))
+    orphans: dict[str, set[Key]] = field(default_factory=dict)
 
     def seen(self, change: Change) -> None:
+        if change.resource.plural == "pods":
+            self._note_orphan(change)
         for obj in states(change):
             if change.resource.plural == "replicasets":
                 if not is_only_status(change):
@@ -69,6 +72,13 @@ class ReplicaSets(Controller):
                 self.later(_RETRY_SECONDS, key)
         self._report(key, failure)
 
+    def _note_orphan(self, change: Change) -> None:
+        orphans = self.orphans.setdefault(change.namespace, set())
+        for obj in states(change):
+            orphans.discard(key_of(obj))
+        if change.after is not None and controller_of(change.after.obj) is None:
+            orphans.add(key_of(change.after.obj))
+
     def _would_adopt(self, pod: Json) -> list[Key]:
         labels = pod["metadata"].get("labels") or {}
         found = self.api.storage.all(self.api.resource("replicasets"), pod["metadata"]["namespace"])
@@ -76,9 +86,9 @@ class ReplicaSets(Controller):
 
     def _claimed(self, replica_set: Json) -> list[Json]:
         """List our pods: take in orphans that match, let go of those that no longer do."""
-        pods, mine = self.api.resource("pods"), replica_set["metadata"]
+        mine = replica_set["metadata"]
         claimed = []
-        for pod in self.api.find(pods, mine["namespace"]):
+        for pod in self._candidates(mine["namespace"], mine["uid"]):
             owner = controller_of(pod)
             fits = matches_labels(replica_set["spec"]["selector"], pod["metadata"].get("labels") or {})
             if owner is not None and owner["uid"] == mine["uid"]:
@@ -90,6 +100,13 @@ class ReplicaSets(Controller):
                 references = pod["metadata"].get("ownerReferences") or []
                 claimed.append(self._own(pod, [*references, owner_reference(replica_set)]))
         return claimed
+
+    def _candidates(self, namespace: str, uid: str) -> list[Json]:
+        """List the pods that are ours or nobody's, by name."""
+        pods = self.api.resource("pods")
+        ours = {key for resource, key in self.api.storage.dependents.get(uid, ()) if resource is pods}
+        keys = sorted(ours | self.orphans.get(namespace, set()))
+        return [stored.obj for key in keys if (stored := self.api.storage.get(pods, key)) is not None]
 
     def _own(self, pod: Json, references: list[Json]) -> Json:
         patch = {"metadata": {"ownerReferences": references or None}}

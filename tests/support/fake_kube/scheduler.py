@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from kubernetes.utils.quantity import parse_quantity
 
@@ -23,8 +24,11 @@ class Scheduler(Controller):
     """Looks at every pending pod again whenever a node or a pod changed."""
 
     pending: dict[Key, None] = field(default_factory=dict)
+    used: dict[str, dict[str, Decimal]] = field(default_factory=dict)
 
     def seen(self, change: Change) -> None:
+        if change.resource.plural == "pods":
+            self._account(change)
         if change.resource.plural == "nodes":
             self.dirty |= self.pending
         elif change.resource.plural == "pods":
@@ -40,9 +44,9 @@ class Scheduler(Controller):
         if stored is None or stored.obj["spec"].get("nodeName") or "deletionTimestamp" in stored.obj["metadata"]:
             return
         reasons: Counter[str] = Counter()
-        fitting = []
+        fitting, wanted = [], requests_of(stored.obj)
         for node in self.api.storage.all(self.api.resource("nodes")):
-            why = self._why_not(stored.obj, node.obj)
+            why = self._why_not(stored.obj, wanted, node.obj)
             if why is None:
                 fitting.append(node.obj)
             else:
@@ -53,7 +57,7 @@ class Scheduler(Controller):
             self.pending[key] = None
             self._say(stored.obj, reasons)
 
-    def _why_not(self, pod: Json, node: Json) -> str | None:
+    def _why_not(self, pod: Json, wanted: dict[str, Decimal], node: Json) -> str | None:
         if node["spec"].get("unschedulable"):
             return "node(s) were unschedulable"
         if not all(_tolerated(taint, pod) for taint in node["spec"].get("taints") or [] if taint["effect"] in _EFFECTS):
@@ -61,18 +65,21 @@ class Scheduler(Controller):
         if not _selected(pod, node):
             return "node(s) didn't match Pod's node affinity/selector"
         free = self._free(node)
-        for name, wanted in requests_of(pod).items():
-            if wanted > free.get(name, Decimal(0)):
-                return f"Insufficient {name}"
-        return None
+        short = [name for name, value in wanted.items() if value > free.get(name, Decimal(0))]
+        return f"Insufficient {short[0]}" if short else None
+
+    def _account(self, change: Change) -> None:
+        """Keep what the running pods of each node take."""
+        for stored, sign in ((change.before, -1), (change.after, 1)):
+            if stored is not None and stored.obj["spec"].get("nodeName") and not is_finished(stored.obj):
+                taken = self.used.setdefault(stored.obj["spec"]["nodeName"], {})
+                for name, value in requests_of(stored.obj).items():
+                    taken[name] = taken.get(name, Decimal(0)) + sign * value
 
     def _free(self, node: Json) -> dict[str, Decimal]:
-        free = {name: amount(value) for name, value in node["status"]["allocatable"].items()}
-        for stored in self.api.storage.all(self.api.resource("pods")):
-            if stored.obj["spec"].get("nodeName") == node["metadata"]["name"] and not is_finished(stored.obj):
-                for name, value in requests_of(stored.obj).items():
-                    free[name] = free.get(name, Decimal(0)) - value
-        return free
+        taken = self.used.get(node["metadata"]["name"], {})
+        allocatable = node["status"]["allocatable"].items()
+        return {name: amount(value) - taken.get(name, Decimal(0)) for name, value in allocatable}
 
     def _bind(self, pod: Json, node: Json) -> None:
         """Bind as the binding subresource does, past the rule that a pod's spec is fixed."""
@@ -93,6 +100,7 @@ class Scheduler(Controller):
         self.hands.set_status(self.api.resource("pods"), {**pod, "status": status}, _MANAGER)
 
 
+@lru_cache(maxsize=1024)
 def amount(value: str) -> Decimal:
     parsed: Decimal = parse_quantity(value)  # type: ignore[no-untyped-call]  # - not typed there
     return parsed

@@ -266,7 +266,7 @@ def _struck_answer(fault: Fault) -> web.Response:
     """Answer what a fault says, as an API server or as something before it."""
     code = fault.status or 500
     if fault.page:
-        return web.Response(text="<html>proxy</html>\n", status=code, headers={"Location": "/"})
+        return web.Response(text="<html>proxy</html>\n", status=code, headers={"Location": "/api/v1/pods"})
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     return _answer(_struck(code).status, code, headers)
 

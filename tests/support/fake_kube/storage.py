@@ -57,21 +57,23 @@ class Storage:
     def __init__(self) -> None:
         self.version = 1000
         self.compacted = 1000
-        self._objects: dict[Resource, dict[Key, Stored]] = {}
+        self._objects: dict[Resource, dict[str, dict[str, Stored]]] = {}
         self._history: list[Change] = []
         self._listeners: list[Callable[[Change], None]] = []
         self.dependents: dict[str, set[tuple[Resource, Key]]] = {}
+        self.by_uid: dict[str, tuple[Resource, Key]] = {}
 
     def listen(self, listener: Callable[[Change], None]) -> None:
         self._listeners.append(listener)
 
     def get(self, resource: Resource, key: Key) -> Stored | None:
-        return self._objects.get(resource, {}).get(key)
+        return self._objects.get(resource, {}).get(key[0], {}).get(key[1])
 
     def all(self, resource: Resource, namespace: str | None = None) -> list[Stored]:
         """List objects by namespace and name."""
-        found = self._objects.get(resource, {})
-        return [found[key] for key in sorted(found) if namespace is None or key[0] == namespace]
+        spaces = self._objects.get(resource, {})
+        chosen = sorted(spaces) if namespace is None else [namespace]
+        return [spaces[space][name] for space in chosen for name in sorted(spaces.get(space, ()))]
 
     def put(self, resource: Resource, obj: Json) -> Json:
         """Store a new state at the next version."""
@@ -80,14 +82,16 @@ class Storage:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
         after = Stored(obj, _encoded(obj))
-        self._objects.setdefault(resource, {})[key] = after
+        self._objects.setdefault(resource, {}).setdefault(key[0], {})[key[1]] = after
+        self.by_uid[obj["metadata"]["uid"]] = (resource, key)
         self._index(resource, key, before, after)
         self._record(Change(self.version, resource, before, after))
         return obj
 
     def remove(self, resource: Resource, key: Key) -> Json:
         """Remove an object; its last state carries the version of the deletion."""
-        before = self._objects[resource].pop(key)
+        before = self._objects[resource][key[0]].pop(key[1])
+        del self.by_uid[before.obj["metadata"]["uid"]]
         self.version += 1
         last = at_version(before, self.version)
         self._index(resource, key, before, None)
@@ -107,9 +111,9 @@ class Storage:
         self.version -= versions
         self.compacted = self.version
         self._history.clear()
-        for objects in self._objects.values():
-            for key, stored in objects.items():
-                objects[key] = at_version(stored, min(self.version, int(stored.obj["metadata"]["resourceVersion"])))
+        for objects in [named for spaces in self._objects.values() for named in spaces.values()]:
+            for name, stored in objects.items():
+                objects[name] = at_version(stored, min(self.version, int(stored.obj["metadata"]["resourceVersion"])))
 
     def _record(self, change: Change) -> None:
         self._history.append(change)
