@@ -12,28 +12,44 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools import chart_files
+from tools import chart_files, reference_api, reference_chart, reference_code
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = "charts/inferfleet"
+PAGES = "docs/reference"
 FILES: Mapping[str, Callable[[], str]] = {
     "crds/modeldeployments.inferfleet.dev.yaml": chart_files.crd_file,
     f"{CHART}/templates/crds/modeldeployments.inferfleet.dev.yaml": chart_files.crd_template,
     f"{CHART}/values.yaml": chart_files.values_file,
     f"{CHART}/values.schema.json": chart_files.schema_file,
+    f"{PAGES}/api.md": reference_api.api_page,
+    f"{PAGES}/chart-values.md": reference_chart.values_page,
+    f"{PAGES}/permissions.md": reference_chart.permissions_page,
+    f"{PAGES}/reasons.md": reference_code.reasons_page,
+    f"{PAGES}/metrics.md": reference_code.metrics_page,
 }
 
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with --check only compare them."""
-    stale = [name for name, text in FILES.items() if _read(ROOT / name) != text()]
-    if "--check" in arguments:
-        sys.stdout.write("".join(f"{name} is stale: run `make generate` and commit it.\n" for name in stale))
-        return int(bool(stale))
-    for name in stale:
-        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / name).write_text(FILES[name](), "utf-8")
-        sys.stdout.write(f"wrote {name}\n")
+    try:
+        # One after another: the pages of the chart are made of the chart's files.
+        return max(_one(name, check="--check" in arguments) for name in FILES)
+    except ValueError as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
+
+
+def _one(name: str, *, check: bool) -> int:
+    path, text = ROOT / name, FILES[name]()
+    if _read(path) == text:
+        return 0
+    if check:
+        sys.stdout.write(f"{name} is stale: run `make generate` and commit it.\n")
+        return 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    sys.stdout.write(f"wrote {name}\n")
     return 0
 
 
