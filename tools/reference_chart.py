@@ -21,6 +21,15 @@ VALUES = """\
 Helm refuses every key that is not in this table, every value that is out of its bounds, and a `null` where a value is
 needed (`values.schema.json`).
 """
+README = """\
+Serves open-weight models on the GPUs of a Kubernetes cluster (1.30 or later) with NVIDIA Triton.
+
+    helm install inferfleet ./charts/inferfleet --namespace inferfleet-system --create-namespace
+
+The CRD is upgraded with the chart and kept when the chart is uninstalled, and with it every model
+(`crds.enabled`, `crds.keep`). The chart has no hooks, makes no model and looks nothing up in the cluster, so that it
+renders offline as it renders in the cluster.
+"""
 RIGHTS = """\
 The operator's account has these rights and no other. Over all namespaces (`watchNamespaces: []`) they are one
 ClusterRole; with namespaces named, everything but nodes is a Role in each of them, and of other namespaces it sees pods
@@ -51,8 +60,17 @@ WHY: Mapping[str, str] = {
 
 def values_page() -> str:
     """Write the page of values."""
+    return page("Values of the chart", f"{VALUES}\n{_table()}")
+
+
+def readme() -> str:
+    """Write what a chart shows of itself where charts are listed."""
+    return page("inferfleet", f"{README}\n## Values\n\n{VALUES}\n{_table()}")
+
+
+def _table() -> str:
     rows = [(code(key), code(default), text) for key, default, text in _values(Values(), "")]
-    return page("Values of the chart", f"{VALUES}\n{table(('value', 'default', 'meaning'), rows)}")
+    return table(("value", "default", "meaning"), rows)
 
 
 def _values(model: BaseModel, path: str) -> Iterator[tuple[str, str, str]]:

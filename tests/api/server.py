@@ -44,11 +44,11 @@ class ApiServer:
         return answer
 
     @contextmanager
-    def namespace(self) -> Iterator[str]:
-        """Make a namespace for a while."""
+    def namespace(self, enforce: str = "privileged") -> Iterator[str]:
+        """Make a namespace for a while, with a level of Pod Security."""
         name = f"t{uuid4().hex[:8]}"
-        meta = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        status, answer = self.ask("POST", NAMESPACES, meta)
+        meta = {"name": name, "labels": {"pod-security.kubernetes.io/enforce": enforce}}
+        status, answer = self.ask("POST", NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
         assert status == 201, answer
         try:
             yield name
