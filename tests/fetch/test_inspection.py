@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inferfleet.errors import FetchError
 from inferfleet.fetch import pbtxt
-from inferfleet.fetch.inspection import Facts, Survey, repository, survey
+from inferfleet.fetch.inspection import Facts, Survey, check_text, repository, survey
 from inferfleet.fleet.weights import Repository
 
 FACTS = Facts("c" * 40, 10, 2, "mit")
@@ -96,6 +96,26 @@ def test_too_many_models_are_refused() -> None:
     assert len(look(*(f"m{number}/config.pbtxt" for number in range(256))).models) == 256
     with pytest.raises(FetchError):
         look(*(f"m{number}/config.pbtxt" for number in range(257)))
+
+
+def test_all_texts_together_are_bounded() -> None:
+    paths = [f"m{number}/config.pbtxt" for number in range(200)]
+    seen = survey(paths, "last")
+    assert repository(seen, dict.fromkeys(paths, "x" * 40_000), FACTS).models
+
+    with pytest.raises(FetchError) as refused:
+        repository(seen, dict.fromkeys(paths, "\u00e9" * 40_000), FACTS)
+
+    assert refused.value.reason == "SourceUnusable"
+
+
+@pytest.mark.parametrize("content", [b"a\0", b"a\x1b[31m", b"\xff", b"x" * 65_537])
+def test_a_config_that_is_no_text_is_refused(content: bytes) -> None:
+    with pytest.raises(FetchError) as refused:
+        check_text("m/config.pbtxt", content)
+
+    assert refused.value.reason == "SourceUnusable"
+    assert check_text("m/config.pbtxt", b"a\r\n\tb" * 10_000)
 
 
 def test_what_was_found_is_bounded() -> None:

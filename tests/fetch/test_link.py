@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from inferfleet.fetch.layout import MARKER, Place
 from inferfleet.fetch.link import run_link
 from inferfleet.fetch.marker import write
 from inferfleet.fetch.options import LinkOptions
-from inferfleet.fetch.outcome import MUST_ACT
+from inferfleet.fetch.outcome import MUST_ACT, STOPPED
 from inferfleet.fleet.weights import Outcome, Repository
 
 COMMIT = "a" * 40
@@ -237,3 +239,15 @@ def test_a_missing_target_is_named(options: LinkOptions) -> None:
     options.target.rmdir()
 
     assert link(options).reason == "RepositoryNotBuilt"
+
+
+def test_being_told_to_stop_ends_the_wait(options: LinkOptions) -> None:
+    Place(options.weights, COMMIT).marker.unlink()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        status = run_link(options, sleep=lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert status == STOPPED
+    assert Outcome.model_validate_json(options.termination_message.read_bytes()).reason == "Stopped"

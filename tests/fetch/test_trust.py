@@ -102,3 +102,13 @@ def test_a_host_that_needs_no_proxy_is_asked_directly(fetch: Fetcher) -> None:
 
 def _behind(proxy: Scripted, hub: Scripted) -> None:
     proxy.answers = {f"http://hub.example{path}": answer for path, answer in hub.answers.items()}
+
+
+@pytest.mark.parametrize(
+    "address", ["socks5://me:canary@proxy:1080", "http://[canary", "proxy.example:3128", "http://"]
+)
+def test_a_proxy_that_is_none_is_refused_and_not_shown(fetch: Fetcher, address: str) -> None:
+    outcome = fetch("hf://org/m", endpoint="https://hub.example", proxies=Proxies(https=address))
+
+    assert outcome.reason == "ProxyInvalid"
+    assert "canary" not in outcome.message

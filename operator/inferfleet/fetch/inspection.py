@@ -27,7 +27,10 @@ MOST_MODELS = 256
 MOST_VERSIONS = 64
 MOST_NAMES = 32
 NAME_CHARACTERS = 253
+ALL_TEXT_BYTES = 8 << 20
+"""Of all small files together, so that whoever reads a result can bound it: as JSON it has at most twice that."""
 VERSION = re.compile(r"[1-9][0-9]{0,17}\Z")
+_BINARY = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 
 
@@ -92,6 +95,10 @@ def survey(paths: Iterable[str], last_name: str) -> Survey:
 
 def repository(seen: Survey, texts: Mapping[str, str], facts: Facts) -> Repository:
     """Put the result together; `texts` holds the small files by path."""
+    if sum(len(text.encode()) for text in texts.values()) > ALL_TEXT_BYTES:
+        raise failures.unusable(
+            f"The configs of all models have more than {ALL_TEXT_BYTES} bytes", "Serve a folder of the source."
+        )
     named = tuple(rename(model, texts.get(model.path(CONFIG), "")) for model in seen.models)
     return Repository(
         commit=facts.commit,
@@ -122,8 +129,8 @@ def check_text(path: str, content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise _bad_text(path, "is not UTF-8 text") from error
-    if "\0" in text or len(text) > limit:
-        raise _bad_text(path, f"holds a NUL or more than {limit} characters")
+    if _BINARY.search(text) or len(text) > limit:
+        raise _bad_text(path, f"holds control characters or more than {limit} characters")
     return text
 
 

@@ -7,6 +7,7 @@ and no link is made to what is not there. Clock and sleep come as arguments, who
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,10 +33,13 @@ def run_link(
     sleep: Callable[[float], object] = time.sleep,
 ) -> int:
     """Build the repository of links; returns the exit status (see `outcome`)."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         weights = _weights(options, clock, sleep)
         wanted = _plan(options, weights)
         _apply(options.target, wanted)
+    except _StoppedError:
+        ended = outcome.STOPPED_EARLY
     except FetchError as error:
         ended = outcome.failed(error, ())
     except OSError as error:
@@ -45,6 +49,14 @@ def run_link(
     log.log(logging.INFO if ended.ok else logging.ERROR, "%s %s", ended.reason or "linked", ended.message)
     outcome.write(options.termination_message, ended)
     return outcome.exit_status(ended)
+
+
+class _StoppedError(BaseException):
+    """SIGTERM came: the first process of a container gets no other notice of it than its own handler."""
+
+
+def _stop(*_: object) -> None:
+    raise _StoppedError
 
 
 def _weights(options: LinkOptions, clock: Callable[[], float], sleep: Callable[[float], object]) -> Path:

@@ -22,6 +22,10 @@ MUST_ACT = 2
 STOPPED = 143
 """It was told to stop (SIGTERM)."""
 
+STOPPED_EARLY = Outcome(
+    ok=False, reason="Stopped", message="It was told to stop before it was done; what is there is kept."
+)
+
 MOST_BYTES = 4096
 MESSAGE_CHARACTERS = 1024
 log = logging.getLogger(__name__)

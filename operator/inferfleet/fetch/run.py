@@ -16,8 +16,6 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from yarl import URL
-
 from inferfleet.errors import FetchError
 from inferfleet.fetch import claim, outcome, server
 from inferfleet.fetch.download import Download
@@ -26,6 +24,7 @@ from inferfleet.fetch.options import FetchOptions
 from inferfleet.fetch.server import Board
 from inferfleet.fetch.sources import ClaimSource, parse_source
 from inferfleet.fetch.text import redact
+from inferfleet.fetch.urls import passwords
 from inferfleet.fetch.world import World
 from inferfleet.fleet.weights import Outcome, Repository
 
@@ -49,7 +48,7 @@ async def _run(options: FetchOptions, world: World) -> int:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     meter = Meter(world.clock)
-    ended = Outcome(ok=False, reason="Stopped", message="The download was told to stop; what has arrived is kept.")
+    ended = outcome.STOPPED_EARLY
     try:
         async with server.serving(options, meter) as board:
             ended = await _outcome(options, world, meter, board)
@@ -96,6 +95,7 @@ async def _found(options: FetchOptions, world: World, meter: Meter) -> Repositor
             "HF_TOKEN holds a space, a line break or another character that no token has. Correct it in the Secret "
             "that model.secretRef names.",
         )
+    passwords(options.proxies)
     return await Download(options, source, world, meter).run()
 
 
@@ -115,5 +115,7 @@ def _failed(error: FetchError, options: FetchOptions, meter: Meter) -> Outcome:
 
 def _secrets(options: FetchOptions) -> list[str]:
     """List what must not be shown: the token, and passwords of proxies."""
-    passwords = [URL(proxy).password or "" for proxy in (options.proxies.https, options.proxies.http) if proxy]
-    return [options.token, *passwords]
+    try:
+        return [options.token, *passwords(options.proxies)]
+    except FetchError:  # no address, so nothing that could be told apart in it: hide all of it
+        return [options.token, options.proxies.https, options.proxies.http]

@@ -90,6 +90,22 @@ class Hop:
         return Hop(url, self.at_hub and same)
 
 
+def passwords(proxies: Proxies) -> list[str]:
+    """List the secrets in the proxies' addresses, each as it is written and as it is meant; refuse what is no proxy."""
+    found = []
+    for proxy in filter(None, (proxies.https, proxies.http)):
+        try:
+            url = URL(proxy)
+        except ValueError:
+            url = URL()
+        if url.scheme not in SCHEMES or not url.host:
+            raise FetchError(
+                "ProxyInvalid", "A proxy's address must be http://HOST:PORT, or https:// the same. Correct fetch.env."
+            )
+        found += [url.raw_password or "", url.password or ""]
+    return found
+
+
 def proxy_for(url: URL, proxies: Proxies) -> str | None:
     """Choose the proxy for a request, None for a direct one."""
     proxy = proxies.https if url.scheme == "https" else proxies.http

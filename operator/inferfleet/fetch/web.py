@@ -5,6 +5,7 @@ The one rule: the token goes to the hub's own origin and nowhere else, and no te
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -147,16 +148,19 @@ async def connected(options: FetchOptions, repository: str, revision: str, world
     """Open a session with the hub."""
     endpoint = parse_endpoint(options.endpoint)
     subject = Subject(repository, revision, endpoint.text, endpoint.host, token=bool(options.token))
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=options.connections + 1, ssl=_trust(options)),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=HEADERS,
-        timeout=_timeout(options.persistence),
-        auto_decompress=False,
-        trust_env=False,
-        read_bufsize=READ_BYTES,
-    ) as session:
-        yield Web(session, endpoint, options, subject, world)
+    try:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=options.connections + 1, ssl=_trust(options)),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=HEADERS,
+            timeout=_timeout(options.persistence),
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=READ_BYTES,
+        ) as session:
+            yield Web(session, endpoint, options, subject, world)
+    finally:
+        await asyncio.sleep(0)  # a connection that was closed is gone one turn of the loop later
 
 
 def _trust(options: FetchOptions) -> ssl.SSLContext | bool:
