@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
 
 from inferfleet.api.base import Json
 from inferfleet.kube.client import Client, Scope
@@ -15,20 +12,11 @@ from inferfleet.kube.kinds import CONFIG_MAPS, EVENTS, LEASES, Ref
 from inferfleet.kube.lease import Lease, Terms
 from inferfleet.kube.store import Store
 from support.fake_kube.clients import REAL_TIME, Meter, open_client, until
+from support.fake_kube.following import running
 from support.fake_kube.manifests import config_map
 from support.fake_kube.under_test import Server
 
 BRISK = Terms(duration_seconds=2, renew_seconds=1.5, retry_seconds=0.2)
-
-
-@asynccontextmanager
-async def running(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_an_informer_tells_what_happened_before_and_after_it_began(server: Server) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +12,7 @@ from inferfleet.kube.events import MESSAGE_LIMIT, EventRecorder
 from inferfleet.kube.kinds import CONFIG_MAPS, NODES, Ref
 from support.fake_kube import FakeKube, ManualClock
 from support.fake_kube.clients import connection_to, open_client
+from support.fake_kube.following import running
 
 ABOUT = Ref(CONFIG_MAPS, "default", "one")
 
@@ -20,23 +20,8 @@ ABOUT = Ref(CONFIG_MAPS, "default", "one")
 @pytest.fixture
 async def recorder(client: Client, clock: ManualClock) -> AsyncIterator[EventRecorder]:
     found = EventRecorder(client, "pod-1", clock.time)
-    async with sending(found):
+    async with running(found.run()):
         yield found
-
-
-class sending:  # noqa: N801 - it is used as a statement
-    """Run a recorder until the end of the block."""
-
-    def __init__(self, recorder: EventRecorder) -> None:
-        self._recorder = recorder
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._recorder.run())
-
-    async def __aexit__(self, *_: object) -> None:
-        assert not self._task.done()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
 
 
 def told(fake: FakeKube) -> list[Json]:
@@ -97,7 +82,7 @@ async def test_the_next_leader_counts_on_where_the_last_one_stopped(
 ) -> None:
     for identity in ("pod-1", "pod-2"):
         recorder = EventRecorder(client, identity, clock.time)
-        async with sending(recorder):
+        async with running(recorder.run()):
             recorder.record(ABOUT, "uid-1", "Normal", "Seen", "text")
             await recorder.flush()
             await clock.advance(601)
@@ -175,7 +160,7 @@ async def test_a_failure_to_tell_harms_nobody(fake: FakeKube, recorder: EventRec
 async def test_row_9_a_replica_that_may_not_write_tells_nothing(fake: FakeKube, clock: ManualClock) -> None:
     async with open_client(connection_to(fake.url), clock.hurried, may_write=lambda: False) as client:
         recorder = EventRecorder(client, "pod-1", clock.time)
-        async with sending(recorder):
+        async with running(recorder.run()):
             recorder.record(ABOUT, "uid-1", "Normal", "Seen", "text")
             await recorder.flush()
 

@@ -112,6 +112,16 @@ def test_row_22_what_a_listing_does_not_show_is_gone_unless_it_was_learned_since
     assert sorted(cache) == ["kept", "younger"]
 
 
+def test_a_listing_of_one_namespace_says_nothing_of_another(told: list[Pair]) -> None:
+    cache = store(told)
+    cache.learn(raw("a", 1, "here"))
+    cache.learn({**raw("b", 2, "there"), "metadata": {**raw("b", 2)["metadata"], "namespace": "other"}})
+
+    cache.retain(set(), version=50, namespace="ns")
+
+    assert list(cache) == ["there"]
+
+
 def test_after_a_restore_the_listing_wins_though_its_versions_are_lower(told: list[Pair]) -> None:
     cache = store(told)
     cache.learn(raw("a", 100, "before"))

@@ -108,7 +108,7 @@ class Informer(Generic[T]):
                 version = int(page.version)
                 rewound = self._version is not None and version < self._version
                 await self._take_in(page.items, listed, rewound=rewound)
-        self._store.retain(listed, _NEWEST if rewound else version)
+        self._store.retain(listed, _NEWEST if rewound else version, self._watched.scope.namespace)
         self._version = version
         self._must_list = False
         self._restart.reset()

@@ -102,10 +102,14 @@ class Store(Generic[T]):
         if held is not None and held.version <= version:
             self._remove(key, held)
 
-    def retain(self, listed: set[str], version: int) -> None:
-        """Take in a whole listing made at this version: what it did not show, by uid, is gone, unless learned since."""
+    def retain(self, listed: set[str], version: int, namespace: str | None = None) -> None:
+        """Take in a whole listing of a namespace, or of all, made at this version.
+
+        What it did not show, by uid, is gone, unless it was learned since. Several informers may fill one store.
+        """
         for key, entry in list(self._entries.items()):
-            if entry.uid not in listed and entry.version <= version:
+            inside = namespace is None or key[0] == namespace
+            if inside and entry.uid not in listed and entry.version <= version:
                 self._remember_deletion(entry.uid, version)
                 self._remove(key, entry)
 
