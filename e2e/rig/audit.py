@@ -24,5 +24,5 @@ def events(account: str, *, since: int = 0, log: Path = AUDIT_LOG) -> Iterator[J
             if not line.endswith(b"\n"):
                 return  # still being written
             event: Json = json.loads(line)
-            if event["user"]["username"] == user:
+            if event["user"].get("username") == user:
                 yield event

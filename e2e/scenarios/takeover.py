@@ -23,7 +23,6 @@ FROZEN_SECONDS = 20
     fresh_operator=True,
 )
 def takeover(lab: Lab, _whole: bool) -> None:
-    wait_for(lambda: len(_ready(lab)) == 2, "two replicas of the operator", 120)
     lab.counted["SIGTERM s"] = _measure(lab, "term", 3.0)
     lab.counted["SIGKILL s"] = _measure(lab, "kill", 20.0)
     lab.counted["frozen s"] = _frozen(lab)
@@ -44,10 +43,20 @@ def _holder(lab: Lab) -> str:
     return str(lab.rig.get(LEASE)["spec"].get("holderIdentity", ""))
 
 
+def _leader(lab: Lab) -> str:
+    """Wait for two ready replicas of which one leads, and name that one."""
+
+    def look() -> str:
+        names = [pod["metadata"]["name"] for pod in _ready(lab)]
+        holder = _holder(lab)
+        return holder if len(names) == 2 and holder in names else ""
+
+    return wait_for(look, "two replicas of the operator, one of which leads", 120)
+
+
 def _measure(lab: Lab, how: str, limit: float) -> float:
     """End the leader, and measure until another holds the Lease and acts on a new object."""
-    wait_for(lambda: len(_ready(lab)) == 2, "two replicas of the operator", 120)
-    leader = _holder(lab)
+    leader = _leader(lab)
     begun = time.monotonic()
     if how == "term":
         lab.rig.kubectl("-n", NAMESPACE, "delete", "pod", leader, "--wait=false")
@@ -66,8 +75,7 @@ def _acts(lab: Lab, name: str) -> None:
 
 
 def _frozen(lab: Lab) -> float:
-    wait_for(lambda: len(_ready(lab)) == 2, "two replicas of the operator", 120)
-    leader = _holder(lab)
+    leader = _leader(lab)
     begun = time.monotonic()
     lab.rig.levers.pods.freeze_process(NAMESPACE, leader, "operator", PROCESS)
     wait_for(lambda: _holder(lab) != leader, "another leader", 40)

@@ -6,6 +6,7 @@ The one rule: a part that ends takes the process with it, so that the standby le
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -27,7 +28,7 @@ from inferfleet.handlers.model_deployments import registry, settings
 from inferfleet.handlers.watchdog import LIVE_LAG, Watchdog
 from inferfleet.kube.client import Client, Scope
 from inferfleet.kube.connection import Connection, load_connection
-from inferfleet.kube.kinds import MODEL_DEPLOYMENTS
+from inferfleet.kube.kinds import CHILDREN, MODEL_DEPLOYMENTS
 from inferfleet.kube.lease import DEFAULT_TERMS, REQUEST_SECONDS, Lease, Terms
 from inferfleet.kube.session import client_session, metered
 from inferfleet.kube.timing import Time
@@ -88,7 +89,7 @@ class Process:
     async def _stand_and_lead(self) -> int:
         middlewares = (metered(self.metrics, TIME), *self.options.middlewares)
         server, lease_session = client_session(self.connection, TIME, middlewares, limit=2)
-        _, session = client_session(self.connection, TIME, middlewares)
+        _, session = client_session(self.connection, TIME, middlewares, limit=self._connections)
         async with lease_session, session:
             limits = Limits(read_seconds=REQUEST_SECONDS, write_seconds=REQUEST_SECONDS)
             lease_client = Client(server, lease_session, TIME, lambda: True, limits)
@@ -100,6 +101,12 @@ class Process:
             if not await self._until_stopped(self.lease.acquire()):
                 return 0
             return await self._lead(client)
+
+    @property
+    def _connections(self) -> int:
+        """Count the connections that watches and workers need at once, and a few more."""
+        namespaces = max(1, len(self.options.config.watch_namespaces))
+        return (len(CHILDREN) + 2) * namespaces + 2 + WORKERS + 8
 
     async def _until_stopped(self, work: Awaitable[None]) -> bool:
         """Do this work unless we are told to stop; True when it is done."""
@@ -177,7 +184,7 @@ class Shell:
     def _run(self) -> None:
         try:
             asyncio.run(self._watch())
-        except Exception as error:  # noqa: BLE001 - kopf's end is the process's end, whatever it was
+        except Exception as error:
             logger.exception("kopf ended: %s", type(error).__name__)
         finally:
             self._loop.call_soon_threadsafe(self._end)
@@ -214,4 +221,6 @@ class Shell:
 async def run(options: RunOptions) -> int:
     """Run the operator until it is told to stop or cannot go on; return the exit status."""
     connection = await load_connection(options.kubeconfig)
+    # What was imported lives as long as the process: a full collection need not look at it, and holds the loop less.
+    gc.freeze()
     return await Process(options, connection).run()

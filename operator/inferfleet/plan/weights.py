@@ -21,7 +21,8 @@ RESULT_WAIT = 20.0
 FIRST_BACKOFF, LONGEST_BACKOFF, USER_BACKOFF = 10.0, 300.0, 60.0
 FOR_THE_USER = (
     "HubUnauthorized", "LicenceNotAccepted", "SourceNotFound", "RevisionNotFound", "FileNotFound", "DiskFull",
-    "ClaimUnreadable", "SourceEmpty",
+    "ClaimUnreadable", "SourceEmpty", "TlsError", "CacheUnwritable", "SourceInvalid", "SourceUnusable", "PathRefused",
+    "ListingIncomplete", "EndpointInvalid", "ProxyInvalid", "RedirectRefused",
 )  # fmt: skip
 
 
