@@ -19,8 +19,10 @@ OptionalName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9.-]*
 ShortName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", max_length=63)]
 Annotations = Annotated[dict[LabelKey, Annotated[str, Field(max_length=4096)]], Field(max_length=64)]
 Registry = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?)?$", max_length=255)]
-Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/:-]+[a-z0-9]+)*$", max_length=255)]
+PART = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?"
+Repository = Annotated[str, StringConstraints(pattern=rf"^{PART}(:[0-9]{{1,5}})?(/{PART})*$", max_length=255)]
 Tag = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$", max_length=128)]
+GivenTag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", max_length=128)]
 Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$", max_length=71)]
 Secrets = Annotated[tuple[LocalObjectReference, ...], Field(max_length=16)]
 
@@ -83,7 +85,7 @@ class TritonImage(Frozen):
 
     registry: Registry = Field(default="nvcr.io", description="Registry, unless `global.image.registry` is set.")
     repository: Repository = Field(default="nvidia/tritonserver", description="Repository.")
-    tag: Tag = Field(
+    tag: GivenTag = Field(
         default="24.10-py3",
         description="Tag. 24.10 is what this release is tested with; Blackwell GPUs need a later one.",
     )

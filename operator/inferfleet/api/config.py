@@ -10,10 +10,21 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from inferfleet.api.base import DnsLabel, DnsSubdomain, EnvName, Frozen, Json, Labels, LocalObjectReference, Quantity
-from inferfleet.api.spec import Image, Options, ProductName
+from inferfleet.api.base import (
+    TEXT,
+    DnsLabel,
+    DnsSubdomain,
+    EnvName,
+    Frozen,
+    Json,
+    Labels,
+    LocalObjectReference,
+    Quantity,
+)
+from inferfleet.api.spec import Image, OptionName, Options, ProductName
 
-LabelText = Annotated[str, Field(min_length=1, max_length=63)]
+Line = Annotated[str, StringConstraints(pattern=TEXT, max_length=1024)]
+LabelText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=63)]
 
 
 def _network(text: str) -> str:
@@ -66,7 +77,7 @@ class Fetch(Frozen):
     egress: Annotated[tuple[EgressRule, ...], Field(max_length=32)] = Field(
         default=(), description="Mirrors, cloud identity endpoints, a proxy."
     )
-    env: Annotated[dict[EnvName, Annotated[str, Field(max_length=1024)]], Field(max_length=32)] = Field(
+    env: Annotated[dict[EnvName, Line], Field(max_length=32)] = Field(
         default={}, description="Further environment, for example a proxy."
     )
     connections: Annotated[int, Field(ge=1, le=32)] = Field(default=4, description="Files downloaded at once.")
@@ -96,7 +107,7 @@ class EngineDefaults(Frozen):
     """What the chart adds to an engine."""
 
     options: Options = Field(default={}, description="Options for every model, below the model's own.")
-    allowed_options: Annotated[tuple[str, ...], Field(max_length=64)] = Field(
+    allowed_options: Annotated[tuple[OptionName, ...], Field(max_length=64)] = Field(
         default=(), description="Options allowed to models besides the engine profile's own list."
     )
 
