@@ -110,7 +110,10 @@ CASES = (
         "tainted", "Scheduled", "NodesUnavailable", ("team:NoSchedule", "node1"),
         {"gpu": {"products": ["H100-80GB"], "count": 1}}, around=_tainted,
     ),
-    Case("quota", "Scheduled", "QuotaExceeded", ("exceeded quota: gpus", "limited: requests.nvidia.com/gpu=1"), {"gpu": {"count": 2}}, around=_quota),
+    Case(
+        "quota", "Scheduled", "QuotaExceeded", ("exceeded quota: gpus", "limited: requests.nvidia.com/gpu=1"),
+        {"gpu": {"count": 2}}, around=_quota,
+    ),
     Case(
         "hub-401", "Cached", "HubUnauthorized", ("secretRef",), {"cache": {"type": "PVC", "size": "1Gi"}},
         around=_unauthorized,

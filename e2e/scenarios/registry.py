@@ -45,4 +45,4 @@ def scenarios() -> dict[str, Scenario]:
     return dict(_FOUND)
 
 
-ORDER = ("serve", "restricted", "egress", "explain", "download", "heal", "idle", "takeover", "rbac")
+ORDER = ("serve", "restricted", "egress", "idle")
