@@ -117,8 +117,8 @@ def _inputs(request: Request) -> list[Any]:
     return inputs
 
 
-def _result(result: Any) -> Part:  # noqa: ANN401 - tritonclient has no types
-    def first(name: str) -> Any:  # noqa: ANN401 - a numpy scalar
+def _result(result: Any) -> Part:
+    def first(name: str) -> Any:
         return result.as_numpy(name)[0]
 
     return Part(

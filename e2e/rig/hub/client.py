@@ -34,7 +34,7 @@ class HubClient:
         self._call("DELETE", "levers" if number is None else f"levers/{number}")
 
     @contextmanager
-    def pulled(self, kind: Kind, value: int = 0, **where: Any) -> Iterator[None]:  # noqa: ANN401 - Lever's fields
+    def pulled(self, kind: Kind, value: int = 0, **where: Any) -> Iterator[None]:
         """Hold a lever while the block runs."""
         number = self.pull(Lever(kind, value, **where))
         try:
@@ -69,9 +69,9 @@ class HubClient:
         """Point a branch or tag at another commit."""
         self._call("POST", "refs", {"name": repository, "ref": ref, "commit": commit})
 
-    def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def _call(self, method: str, path: str, body: object = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.address}/_rig/{path}", content, method=method)  # noqa: S310 - always http
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - see above
+        request = Request(f"{self.address}/_rig/{path}", content, method=method)
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             said = answer.read()
         return json.loads(said) if said else None
