@@ -169,3 +169,16 @@ async def test_running_visits_new_places_and_ends_its_visits_when_cancelled() ->
 
     assert running.cancelled()
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_rounds_that_are_cancelled_in_the_moment_something_changes_end() -> None:
+    rounds: Rounds[str] = Rounds(Hand(), Visits(), 4)
+    running = asyncio.create_task(rounds.run())
+    await asyncio.sleep(0)
+
+    rounds.watch("model", ["a"])
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running], timeout=1.0)
+
+    assert running.cancelled()

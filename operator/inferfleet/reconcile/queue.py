@@ -9,6 +9,7 @@ import asyncio
 import heapq
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 FIRST_RETRY, LONGEST_RETRY = 0.05, 60.0
@@ -123,7 +124,7 @@ class Queue:
 
     async def _wait(self) -> None:
         delay = max(0.0, self._later[0][0] - self._monotonic()) if self._later else None
-        try:
-            await asyncio.wait_for(self._changed.wait(), delay)
-        except TimeoutError:
-            return
+        # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes together with the wake-up.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._changed.wait()

@@ -62,8 +62,10 @@ class Rounds(Generic[P]):
             while True:
                 self._changed.clear()
                 wait = self.start_due()
+                # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes together with the wake-up.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
         finally:
             for task in self._running.values():
                 task.cancel()
