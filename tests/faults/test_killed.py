@@ -1,0 +1,39 @@
+"""Rows 1 and 2: an operator is killed before or after any write, and another one carries on.
+
+The one rule: every write of an operation is a point, and the end of each run is compared with a run without a kill.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.points import OPERATIONS, Operation, beginning, carried_on, dying, undisturbed, unlike
+
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+
+
+@each_operation
+async def test_rows_01_02_killed_before_or_after_any_write_it_converges_without_duplicates(
+    operation: Operation,
+) -> None:
+    begin = await beginning(operation)
+    story = await undisturbed(operation, begin)
+
+    for point, moment in story.camera.points():
+        end, fewest = await carried_on(moment)
+        assert unlike(end, story.end) == [], f"killed {point}"
+        assert fewest >= operation.floor, f"killed {point}"
+
+    assert story.fewest >= operation.floor
+
+
+@each_operation
+async def test_rows_01_02_operators_that_die_again_and_again_get_there_all_the_same(operation: Operation) -> None:
+    begin = await beginning(operation)
+    story = await undisturbed(operation, begin)
+
+    end, fewest, deaths = await dying(operation, begin, "after", 2)
+
+    assert unlike(end, story.end) == []
+    assert fewest >= operation.floor
+    assert deaths >= len(story.camera.taken) // 8
