@@ -23,6 +23,7 @@ from inferfleet.reconcile.apply import Hand, apply, restore_records
 from inferfleet.reconcile.observe import Sources, observe
 from inferfleet.reconcile.queue import Key
 from inferfleet.reconcile.verdict import verdict
+from inferfleet.reconcile.workers import NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Beat:
         raw = await self.client.get(MODEL_DEPLOYMENTS, key.namespace, key.name)
         if raw is None or "deletionTimestamp" in raw["metadata"]:
             self._forget(key)
-            return None
+            return NEVER
         hand = self._hand(raw)
         await restore_records(hand)
         now = self.now()

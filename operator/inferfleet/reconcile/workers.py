@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Literal, Protocol
 
 from inferfleet.reconcile.queue import Key, Queue
@@ -16,6 +17,8 @@ from inferfleet.reconcile.verdict import verdict
 logger = logging.getLogger(__name__)
 
 RESYNC_SECONDS = 300.0
+NEVER = inf
+"""What a beat returns for a model that is gone."""
 BEAT_SECONDS = 60.0
 Result = Literal["done", "waits", "failed"]
 
@@ -86,9 +89,15 @@ class Workers:
             result = self._failed(key, error)
         else:
             result = "done"
-            self._queue.succeeded(key)
-            self._queue.later(key, min(again or RESYNC_SECONDS, self._around(RESYNC_SECONDS)))
+            self._rest(key, again)
         self._meter.beat(result, self._monotonic() - begun)
+
+    def _rest(self, key: Key, again: float | None) -> None:
+        self._queue.succeeded(key)
+        if again == NEVER:
+            self._queue.forget(key)
+        else:
+            self._queue.later(key, min(again or RESYNC_SECONDS, self._around(RESYNC_SECONDS)))
 
     def _failed(self, key: Key, error: Exception) -> Result:
         found = verdict(error)
