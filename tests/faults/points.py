@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType
 
 from inferfleet.api.base import Json
+from inferfleet.fleet import names
 from support.cuts import Cut, Mode, counts
 from support.moment import Moment
 from support.pods import foreign_pod
@@ -188,7 +189,8 @@ def _bare(obj: Json) -> Json:
     meta = {key: value for key, value in obj["metadata"].items() if key not in (*_OF_THE_API_SERVER, "name")}
     owners = [(one["kind"], one["name"]) for one in obj["metadata"].get("ownerReferences", ())]
     notes = {key: "then" if key in _TIMES else value for key, value in meta.pop("annotations", {}).items()}
-    notes.pop("inferfleet.dev/attempt", None)
+    for key in ("inferfleet.dev/attempt", names.DELETION_COST):
+        notes.pop(key, None)
     rest = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
     bare: Json = _without({"metadata": meta | {"owners": owners, "annotations": notes}, **rest})
     return bare

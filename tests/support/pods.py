@@ -5,6 +5,7 @@ The one rule: a pod's address is its own while it lives, and a download's pod wa
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from inferfleet.api.base import Json
@@ -24,6 +25,8 @@ class Pods:
 
     fake: FakeKube
     read: set[str] = field(default_factory=set)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a kubelet has something new to wait for."""
 
     def live(self) -> None:
         """Let the fake's kubelets run pods so."""
@@ -42,6 +45,7 @@ class Pods:
             self.read.add(pod["metadata"]["uid"])
             self.fake.controllers.kubelets.dirty[key_of(pod)] = None
             self.fake.run_controllers()
+            self.changed.set()
 
     def _at(self, address: str) -> Json | None:
         for stored in self.fake.api.storage.all(self.fake.api.resource("pods")):

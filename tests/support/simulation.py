@@ -191,7 +191,7 @@ async def simulation(
             begin.restore(fake, pods)
         downloads = Downloads(pods.runs, pods.was_read, found)
         async with serve_downloads(downloads), AsyncExitStack() as stack:
-            ticking = asyncio.create_task(_tick(fake, clock))
+            ticking = asyncio.create_task(_tick(fake, clock, pods.changed))
             stack.callback(ticking.cancel)
             yield Simulation(fake, clock, config, pods, downloads, _stack=stack)
 
@@ -207,9 +207,8 @@ def _serves(pod: Json) -> bool:
     return is_ready(pod) and meta["labels"].get(names.TRAFFIC) == "serving" and "deletionTimestamp" not in meta
 
 
-async def _tick(fake: FakeKube, clock: LoopClock) -> None:
+async def _tick(fake: FakeKube, clock: LoopClock, changed: asyncio.Event) -> None:
     """Wake controllers at their timers, and watches now and then."""
-    changed = asyncio.Event()
     fake.api.storage.listen(lambda _: changed.set())
     while True:
         changed.clear()

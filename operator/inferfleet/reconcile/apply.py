@@ -31,7 +31,7 @@ from inferfleet.kube.kinds import (
 )
 from inferfleet.plan.actions import Plan, Target
 from inferfleet.plan.desired import Owner
-from inferfleet.reconcile import manifests
+from inferfleet.reconcile import manifests, ours
 from inferfleet.reconcile.caches import Caches
 from inferfleet.reconcile.queue import Key
 from inferfleet.render.record import rebuild
@@ -77,9 +77,17 @@ async def _apply(manifest: Json, hand: Hand) -> None:
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
     live = await _live(kind, name, hand)
     wanted = _signed(manifest)
-    if live is not None and not differs(wanted, live):
-        return
-    hand.caches.children[kind].learn(await hand.client.apply(wanted, kind))
+    paths = differs(wanted, live) if live else []
+    if live is None or paths:
+        live = await hand.client.apply(wanted, kind)
+        hand.caches.children[kind].learn(live)
+        paths = differs(wanted, live)
+    await _patch(ours.correction(wanted, live, kind, paths), hand.ref(kind, name), hand)
+
+
+async def _patch(patch: Json, ref: Ref, hand: Hand) -> None:
+    if patch:
+        hand.caches.children[ref.kind].learn(await hand.client.merge_patch(ref, patch))
 
 
 def _signed(manifest: Json) -> Json:
@@ -94,44 +102,18 @@ async def _live(kind: Kind, name: str, hand: Hand) -> Json | None:
     child = hand.caches.children[kind].get(hand.owner.namespace, name)
     live = child.raw if child else await hand.client.get(kind, hand.owner.namespace, name)
     if live is not None:
-        _refuse_foreign(live, kind, name, hand)
+        ours.refuse_foreign(live, kind, hand.owner)
     return live
 
 
-def _refuse_foreign(live: Json, kind: Kind, name: str, hand: Hand) -> None:
-    """Stop before an object that is another's, or our own of an earlier life that is still being collected."""
-    controller = facts.owner_uid(live)
-    labels = live["metadata"].get("labels", {})
-    ours = labels.get(names.MANAGED_BY) == names.OPERATOR and labels.get(names.MODEL) == hand.owner.name
-    if controller == hand.owner.uid:
-        return
-    if not controller and (ours or _was_ours(live)):
-        return
-    if _is_earlier_self(live, hand):
-        message = f"{kind.kind} {name} of an earlier {hand.owner.name} is still being collected."
-        raise NotReadyYet("WaitingForCollection", message, retry_after=2.0)
-    message = f"{kind.kind} {name} exists and is not ours; delete or rename it, or rename the model."
-    raise NotReadyYet("NameTaken", message, retry_after=30.0)
-
-
-def _was_ours(live: Json) -> bool:
-    """Tell an object whose labels were taken off: the note of its manifest's digest is still there."""
-    return bool(facts.annotation(live, names.APPLIED))
-
-
-def _is_earlier_self(live: Json, hand: Hand) -> bool:
-    references = live["metadata"].get("ownerReferences", ())
-    return any(
-        each.get("controller") and each.get("kind") == "ModelDeployment" and each.get("name") == hand.owner.name
-        for each in references
-    )
-
-
 async def _create(manifest: Json, hand: Hand) -> None:
-    """Create what is never written again; one that is there must be ours."""
+    """Create what is never written again; one that is there must be ours, and is marked so."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
-    if await _live(kind, name, hand) is None:
+    live = await _live(kind, name, hand)
+    if live is None:
         hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
+    else:
+        await _patch(ours.marks(manifest, live), hand.ref(kind, name), hand)
 
 
 async def _claim(manifest: Json, hand: Hand) -> None:
@@ -141,9 +123,7 @@ async def _claim(manifest: Json, hand: Hand) -> None:
     if live is None:
         hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
         return
-    patch = claim_patch(manifest, live)
-    if patch:
-        hand.caches.children[kind].learn(await hand.client.merge_patch(hand.ref(kind, name), patch))
+    await _patch(ours.labelled(claim_patch(manifest, live), manifest, live), hand.ref(kind, name), hand)
 
 
 async def _annotate(hand: Hand, kind: Kind, target: Target, notes: dict[str, Any]) -> None:
@@ -171,8 +151,16 @@ async def _mark_pods(plan: Plan, hand: Hand) -> None:
             hand.caches.pods.learn(answer)
 
 
-async def restore_records(hand: Hand) -> None:
-    """Make lost records again from their ReplicaSets, before anything is decided on what is left."""
+async def restore(hand: Hand) -> None:
+    """Take in what lost its owner, and make lost records again, before anything is decided on what is left."""
+    for kind in (CONTROLLER_REVISIONS, JOBS):
+        for child in hand.caches.owned(kind, hand.key, hand.owner.uid):
+            ref = hand.ref(kind, child.raw["metadata"]["name"])
+            await _patch(ours.adoption(child.raw, hand.owner), ref, hand)
+    await _restore_records(hand)
+
+
+async def _restore_records(hand: Hand) -> None:
     sets, records, maps = (
         {child.raw["metadata"]["name"]: child.raw for child in hand.caches.owned(kind, hand.key, hand.owner.uid)}
         for kind in (REPLICA_SETS, CONTROLLER_REVISIONS, CONFIG_MAPS)

@@ -19,7 +19,7 @@ from inferfleet.plan.decide import decide
 from inferfleet.plan.desired import Owner
 from inferfleet.plan.telling import report
 from inferfleet.plan.truth import Truth
-from inferfleet.reconcile.apply import Hand, apply, restore_records
+from inferfleet.reconcile.apply import Hand, apply, restore
 from inferfleet.reconcile.observe import Sources, observe
 from inferfleet.reconcile.queue import Key
 from inferfleet.reconcile.verdict import verdict
@@ -42,7 +42,7 @@ class Beat:
             self._forget(key)
             return NEVER
         hand = self._hand(raw)
-        await restore_records(hand)
+        await restore(hand)
         now = self.now()
         snapshot = observe(raw, self.sources)
         plan = decide(snapshot, self.sources.config, now)
