@@ -187,6 +187,7 @@ async def simulation(
         if begin is None:
             for name in ("n1", "n2"):
                 fake.add_node(name, 8, {"nvidia.com/gpu.product": H100.products[0]})
+                fake.patch("nodes", "", name, {"status": {"allocatable": {"ephemeral-storage": "1Ti"}}}, "status")
         else:
             begin.restore(fake, pods)
         downloads = Downloads(pods.runs, pods.was_read, found)

@@ -11,6 +11,7 @@ import selectors
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
+from socket import socket
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from inferfleet.kube.timing import Time
@@ -64,6 +65,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._seconds = 1000.0
         self._threads = 0
+        self.connected: list[tuple[str, int]] = []
+        """Whom sockets of this loop were connected to."""
+        self.resolved: list[Any] = []
+        """Names that were looked up."""
         super().__init__(_Selector(selectors.DefaultSelector(), self._pass_time))
 
     def time(self) -> float:
@@ -84,6 +89,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         running = super().run_in_executor(executor, func, *args)
         running.add_done_callback(self._thread_ended)
         return running
+
+    async def sock_connect(self, sock: socket, address: Any) -> None:
+        self.connected.append(address)
+        await super().sock_connect(sock, address)
+
+    async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> Any:
+        self.resolved.append(host)
+        return await super().getaddrinfo(host, port, **hints)
 
     def _thread_ended(self, _: object) -> None:
         self._threads -= 1

@@ -87,7 +87,9 @@ class Beat:
     def _watch(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
         """Say which pods are to be probed and read, and whether the model waits for a GPU."""
         self.sources.prober.watch(key, plan.watched)
-        self.sources.reader.watch(key, [(job.pod_uid, job.ip) for job in snapshot.downloads if job.ip])
+        # A pod that has ended shows nothing, and its address may be another's by now.
+        downloads = [(job.pod_uid, job.ip if job.state == "Running" else "") for job in snapshot.downloads]
+        self.sources.reader.watch(key, downloads)
         conditions = {each["type"]: each["status"] for each in plan.status.get("conditions", [])}
         if conditions.get("Scheduled") == "True" and conditions.get("Ready") == "True":
             self.sources.caches.waiting.discard(key)
