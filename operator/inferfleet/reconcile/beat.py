@@ -42,12 +42,15 @@ class Beat:
             self._forget(key)
             return NEVER
         hand = self._hand(raw)
-        await restore(hand)
+        lost = await _restored(hand)
         now = self.now()
         snapshot = observe(raw, self.sources)
         plan = decide(snapshot, self.sources.config, now)
-        self._watch(key, snapshot, plan)
-        trouble = await self._apply(plan, snapshot, hand, now)
+        if lost is None:
+            self._watch(key, snapshot, plan)
+            trouble = await self._apply(plan, snapshot, hand, now)
+        else:
+            trouble = _trouble(lost, snapshot, plan, now)
         await self._write_status(raw, plan.status if trouble is None else trouble.status)
         self._tell(raw, plan.announce if trouble is None else trouble.announce)
         if trouble is not None:
@@ -70,11 +73,7 @@ class Beat:
                 NotReadyYet(error.reason, error.message, retry_after=300.0), refused.status, refused.announce
             )
         except InferfleetError as error:
-            found = verdict(error)
-            if not found.is_worth_telling:
-                raise
-            status, announce = report(snapshot, plan, Truth("False", found.reason, found.message), now)
-            return Trouble(error, status, announce)
+            return _trouble(error, snapshot, plan, now)
         return None
 
     async def _write_status(self, raw: Json, status: Json) -> None:
@@ -115,3 +114,21 @@ class Trouble:
     error: InferfleetError
     status: Json
     announce: tuple[Announce, ...]
+
+
+def _trouble(error: InferfleetError, snapshot: Snapshot, plan: Plan, now: float) -> Trouble:
+    """Work out what is said of an error; one that passes by itself is raised as it is."""
+    found = verdict(error)
+    if not found.is_worth_telling:
+        raise error
+    status, announce = report(snapshot, plan, Truth("False", found.reason, found.message), now)
+    return Trouble(error, status, announce)
+
+
+async def _restored(hand: Hand) -> InferfleetError | None:
+    """Restore what was lost; return why that is not possible, since nothing may be applied on what is left."""
+    try:
+        await restore(hand)
+    except InferfleetError as error:
+        return error
+    return None
