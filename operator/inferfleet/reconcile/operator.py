@@ -67,12 +67,18 @@ class Operator:
 
     async def _until_synced(self) -> None:
         """Wait for every cache, or for the end."""
-        syncing = asyncio.ensure_future(asyncio.gather(*(informer.synced.wait() for informer in self._informers)))
+        syncing = asyncio.ensure_future(self._all_synced())
         stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait((syncing, stopping), return_when=asyncio.FIRST_COMPLETED)
-        self.synced = syncing.done()
-        syncing.cancel()
-        stopping.cancel()
+        try:
+            await asyncio.wait((syncing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            self.synced = syncing.done()
+        finally:
+            syncing.cancel()
+            stopping.cancel()
+
+    async def _all_synced(self) -> None:
+        for informer in self._informers:
+            await informer.synced.wait()
 
     def stop(self) -> None:
         """Take no further key; `run` ends when the running beats have ended."""

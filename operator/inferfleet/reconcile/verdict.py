@@ -9,9 +9,10 @@ import asyncio
 from dataclasses import dataclass
 
 from inferfleet.errors import InferfleetError, KubeError, NotReadyYet
+from inferfleet.fleet.text import public
 
 TERMINATING = "being terminated"
-LOST_LEASE = "NotLeader"
+LONGEST = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,5 @@ def _of_kube(error: KubeError) -> Verdict:
         return Verdict("NamespaceTerminating", "The namespace is being deleted.", after=30.0)
     refused = error.status in (400, 403, 413, 422)
     reason = "ChildRefused" if refused and error.status != 403 else "Forbidden" if refused else error.reason
-    return Verdict(reason, error.message, is_worth_telling=refused)
+    # A webhook says what it likes, and may quote what it refuses.
+    return Verdict(reason, public(error.message, LONGEST), is_worth_telling=refused)

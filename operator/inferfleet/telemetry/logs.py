@@ -1,12 +1,14 @@
 """Logs as JSON lines, one object each.
 
-The one rule: every record passes the same cleaning as public text: no control characters and no secrets.
+The one rule: every record passes the same cleaning as public text: no control characters and no secrets. The text of an
+error that nobody foresaw may quote anything, so it is left out: its kind and its place say where to look.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime
 
 from inferfleet.fleet.text import public
@@ -27,8 +29,17 @@ class JsonLines(logging.Formatter):
             "message": public(record.getMessage(), LONGEST),
         }
         if record.exc_info:
-            line["traceback"] = public(self.formatException(record.exc_info), LONGEST)
+            line["traceback"] = public(_places(record.exc_info[1]), LONGEST)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _places(error: BaseException | None) -> str:
+    """Show where an error came from, and what it came from, without its text; the last one raised stands last."""
+    told: list[str] = []
+    while error is not None:
+        told.append("".join([*traceback.format_tb(error.__traceback__), type(error).__qualname__]))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return " caused ".join(reversed(told))
 
 
 def set_up(level: str) -> None:
