@@ -174,7 +174,10 @@ class Lowest:
 
 @asynccontextmanager
 async def simulation(
-    config: FleetConfig = CONFIG, found: Repository = REPOSITORY, begin: Moment | None = None
+    config: FleetConfig = CONFIG,
+    found: Repository = REPOSITORY,
+    begin: Moment | None = None,
+    kind: Json | None = None,
 ) -> AsyncIterator[Simulation]:
     """Bring a cluster up: two nodes of eight GPUs each and the CRD, or what another one had come to."""
     clock = LoopClock()
@@ -183,7 +186,7 @@ async def simulation(
         pods.live()
         fake.controllers.replica_sets.random = fake.controllers.jobs.random = Random(next(_SEEDS))
         fake.enable()
-        fake.api.register(custom_resource(definition()))
+        fake.api.register(custom_resource(kind or definition()))
         if begin is None:
             for name in ("n1", "n2"):
                 fake.add_node(name, 8, {"nvidia.com/gpu.product": H100.products[0]})
