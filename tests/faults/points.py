@@ -21,7 +21,7 @@ from support.moment import Moment
 from support.pods import foreign_pod
 from support.simulation import Lowest, Simulation, simulation
 
-NEXT_IMAGE = {"engine": {"image": "registry.test/triton:2"}}
+NEXT_IMAGE: dict[str, Any] = {"engine": {"image": "registry.test/triton:2"}}
 _OF_THE_API_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "ownerReferences")
 _OF_ONE_RUN = frozenset(
     {"controller-uid", "batch.kubernetes.io/controller-uid", "clusterIP", "clusterIPs", "volumeName"}

@@ -127,6 +127,13 @@ def _available(view: View) -> Truth:
 
 ORDER = ("Ready", "Available", "Reconciling", "Stalled", "Accepted", "Cached", "Scheduled", "UpdateAvailable")
 LONGEST_MESSAGE = 2048
+SHORT_MESSAGE = 256
+
+
+def shortened(status: Json) -> Json:
+    """Cut the messages of a status that the API server found too long."""
+    cut = [{**each, "message": each["message"][:SHORT_MESSAGE]} for each in status["conditions"]]
+    return {**status, "conditions": cut}
 
 
 def conditions(found: dict[str, Truth], generation: int, previous: Sequence[Json], now: str) -> list[Json]:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inferfleet.api.base import Json
-from inferfleet.errors import InferfleetError, NotReadyYet, SpecError
+from inferfleet.errors import InferfleetError, KubeError, NotReadyYet, SpecError
 from inferfleet.fleet.snapshot import Snapshot
 from inferfleet.kube.client import Client
 from inferfleet.kube.events import EventRecorder
 from inferfleet.kube.kinds import MODEL_DEPLOYMENTS, Ref
 from inferfleet.plan.actions import Announce, Plan
+from inferfleet.plan.conditions import shortened
 from inferfleet.plan.decide import decide
 from inferfleet.plan.desired import Owner
 from inferfleet.plan.telling import report
@@ -24,6 +25,8 @@ from inferfleet.reconcile.observe import Sources, observe
 from inferfleet.reconcile.queue import Key
 from inferfleet.reconcile.verdict import verdict
 from inferfleet.reconcile.workers import NEVER
+
+TOO_LARGE = (413, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,18 @@ class Beat:
         return None
 
     async def _write_status(self, raw: Json, status: Json) -> None:
-        """Write status if it says anything new."""
-        if status and status != raw.get("status"):
-            meta = raw["metadata"]
-            ref = Ref(MODEL_DEPLOYMENTS, meta["namespace"], meta["name"])
+        """Write status if it says anything new; one that is refused, with short messages."""
+        short = shortened(status)
+        if raw.get("status") in (status, short):
+            return
+        meta = raw["metadata"]
+        ref = Ref(MODEL_DEPLOYMENTS, meta["namespace"], meta["name"])
+        try:
             await self.client.patch_status(ref, status, meta["resourceVersion"])
+        except KubeError as error:
+            if error.status not in TOO_LARGE or short == status:
+                raise
+            await self.client.patch_status(ref, short, meta["resourceVersion"])
 
     def _watch(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
         """Say which pods are to be probed and read, and whether the model waits for a GPU."""
