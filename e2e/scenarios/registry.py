@@ -19,18 +19,16 @@ class Scenario:
     shows: str
     play: Play
     limit_seconds: int = 300
-    fresh_operator: bool = False
-    """It stops or breaks the operator, so that the next scenario wants it restarted."""
 
 
 _FOUND: dict[str, Scenario] = {}
 
 
-def scenario(name: str, shows: str, **more: int | bool) -> Callable[[Play], Play]:
+def scenario(name: str, shows: str, limit_seconds: int = 300) -> Callable[[Play], Play]:
     """Register a function as a scenario."""
 
     def register(play: Play) -> Play:
-        _FOUND[name] = Scenario(name, shows, play, **more)  # type: ignore[arg-type]  # - checked by the dataclass
+        _FOUND[name] = Scenario(name, shows, play, limit_seconds)
         return play
 
     return register
@@ -45,4 +43,4 @@ def scenarios() -> dict[str, Scenario]:
     return dict(_FOUND)
 
 
-ORDER = ("serve", "restricted", "egress", "idle")
+ORDER = ("serve", "restricted", "egress", "explain", "download", "heal", "takeover", "idle", "rbac")

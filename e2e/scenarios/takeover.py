@@ -16,12 +16,7 @@ ACCOUNT = f"{NAMESPACE}:inferfleet"
 FROZEN_SECONDS = 20
 
 
-@scenario(
-    "takeover",
-    "SIGKILL 20 s, SIGTERM 3 s, a frozen leader writes nothing afterwards",
-    limit_seconds=400,
-    fresh_operator=True,
-)
+@scenario("takeover", "SIGKILL 20 s, SIGTERM 3 s, a frozen leader writes nothing afterwards", limit_seconds=400)
 def takeover(lab: Lab, _whole: bool) -> None:
     lab.counted["SIGTERM s"] = _measure(lab, "term", 3.0)
     lab.counted["SIGKILL s"] = _measure(lab, "kill", 20.0)
