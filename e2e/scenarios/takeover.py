@@ -72,7 +72,9 @@ def _acts(lab: Lab, name: str) -> None:
 
 
 def _frozen(lab: Lab) -> float:
+    since = audit.mark()
     leader = _leader(lab)
+    wait_for(lambda: _writes(leader, since), "a write that the audit log ascribes to the leader", 20)
     begun = time.monotonic()
     lab.rig.levers.pods.freeze_process(NAMESPACE, leader, "operator", PROCESS)
     wait_for(lambda: _holder(lab) != leader, "another leader", 40)
@@ -81,11 +83,17 @@ def _frozen(lab: Lab) -> float:
     since = audit.mark()
     lab.rig.levers.pods.thaw_process(NAMESPACE, leader, "operator", PROCESS)
     _acts(lab, "after-frozen")
-    late = [
+    late = _writes(leader, since)
+    must(not late, f"the frozen leader wrote {len(late)} times after it was thawed")
+    _leader(lab)
+    return round(seconds, 1)
+
+
+def _writes(pod: str, since: int) -> list[Json]:
+    """List what a pod of the operator wrote, by the name of the pod in its token."""
+    return [
         event
         for event in audit.events(ACCOUNT, since=since)
         if event["verb"] in ("create", "patch", "update", "delete")
-        and leader in str(event.get("user", {}).get("extra", {}))
+        and pod in str(event.get("user", {}).get("extra", {}))
     ]
-    must(not late, f"the frozen leader wrote {len(late)} times after it was thawed")
-    return round(seconds, 1)
