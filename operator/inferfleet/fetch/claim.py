@@ -108,7 +108,7 @@ class _Walker:
         if self.seen > MOST_ENTRIES or level > MOST_LEVELS:
             raise failures.unusable(
                 f"{self.what} holds more than {MOST_ENTRIES} files or {MOST_LEVELS} levels",
-                "Name the model's folder in model.source.",
+                "Name the model's folder in spec.model.source.",
             )
 
     def _name(self, path: Path) -> str:

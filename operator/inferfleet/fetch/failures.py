@@ -55,18 +55,18 @@ def may_pass(reason: str) -> bool:
 def unauthorized(subject: Subject, *, gated: bool = False) -> FetchError:
     """Say that the hub wants a token, or a better one."""
     what = f"{subject.host} answered 401 for {subject.repository}"
-    secret = "the Secret that model.secretRef names"  # noqa: S105 - words
+    secret = "the Secret that spec.model.secretRef names"  # noqa: S105 - words
     if subject.token:
         text = f"{what}: it does not accept the token. Put a valid token into key HF_TOKEN of {secret}."
     elif gated:
         text = (
-            f"{what}: the model is gated. Accept its licence at {_page(subject)} and set model.secretRef to a Secret "
-            "whose key HF_TOKEN is a token of that account."
+            f"{what}: the model is gated. Accept its licence at {_page(subject)} and set spec.model.secretRef to a "
+            "Secret whose key HF_TOKEN is a token of that account."
         )
     else:
         text = (
             f"{what}: without a token it does not say whether the repository is private or does not exist. Check the "
-            "name in model.source, or set model.secretRef to a Secret with a token in key HF_TOKEN."
+            "name in spec.model.source, or set spec.model.secretRef to a Secret with a token in key HF_TOKEN."
         )
     return FetchError("HubUnauthorized", text)
 
@@ -75,8 +75,8 @@ def forbidden(subject: Subject, said: str) -> FetchError:
     """Say that the hub knows the token and refuses it this repository."""
     return FetchError(
         "HubUnauthorized",
-        f"{subject.host} answered 403 for {subject.repository}{_said(said)}. Give the token of model.secretRef the "
-        "right to read this repository, or let the proxy or mirror on the way pass it.",
+        f"{subject.host} answered 403 for {subject.repository}{_said(said)}. Give the token of spec.model.secretRef "
+        "the right to read this repository, or let the proxy or mirror on the way pass it.",
     )
 
 
@@ -94,8 +94,8 @@ def no_source(subject: Subject) -> FetchError:
     seen = "with this token" if subject.token else "without a token"
     return FetchError(
         "SourceNotFound",
-        f"{subject.host} has no repository {subject.repository} that can be seen {seen} (404). Correct model.source"
-        f"{'' if subject.token else ', or set model.secretRef if it is private'}.",
+        f"{subject.host} has no repository {subject.repository} that can be seen {seen} (404). "
+        f"Correct spec.model.source{'' if subject.token else ', or set spec.model.secretRef if it is private'}.",
     )
 
 
@@ -104,7 +104,7 @@ def no_revision(subject: Subject) -> FetchError:
     return FetchError(
         "RevisionNotFound",
         f"{subject.repository} on {subject.host} has no branch, tag or commit {subject.revision!r}. Set "
-        f"model.revision to one of those at {_page(subject)}.",
+        f"spec.model.revision to one of those at {_page(subject)}.",
     )
 
 
@@ -113,19 +113,19 @@ def no_file(subject: Subject, path: str) -> FetchError:
     return FetchError(
         "FileNotFound",
         f"{subject.repository} at {subject.revision} has no {plain(path, 200)!r} on {subject.host} (404). Check the "
-        "folder in model.source; if the mirror is incomplete, let it fetch the file again.",
+        "folder in spec.model.source; if the mirror is incomplete, let it fetch the file again.",
     )
 
 
 def no_folder(what: str, folder: str, there: tuple[str, ...]) -> FetchError:
     """Say that the source has no such folder, and what it has."""
     shown = plain(", ".join(there[:10]), 300) or "nothing"
-    return FetchError("FileNotFound", f"{what} has no folder {folder!r}; it has {shown}. Correct model.source.")
+    return FetchError("FileNotFound", f"{what} has no folder {folder!r}; it has {shown}. Correct spec.model.source.")
 
 
 def empty(what: str) -> FetchError:
     """Say that there is nothing to serve."""
-    return FetchError("SourceEmpty", f"{what} holds no file. Upload the model there, or correct model.source.")
+    return FetchError("SourceEmpty", f"{what} holds no file. Upload the model there, or correct spec.model.source.")
 
 
 def checksum(path: str, expected: str, found: str) -> FetchError:
@@ -160,8 +160,8 @@ def disk_full(needed: int, free: int, capacity: int) -> FetchError:
     wanted = -(-(capacity - free + needed) * 105 // (100 * GIB))
     return FetchError(
         "DiskFull",
-        f"{needed} bytes are still to be written and {free} are free in the cache volume. Set cache.size to at least "
-        f"{wanted}Gi, enlarge the claim to that, or remove what else lies in it.",
+        f"{needed} bytes are still to be written and {free} are free in the cache volume. Set spec.cache.size to at "
+        f"least {wanted}Gi, enlarge the claim to that, or remove what else lies in it.",
     )
 
 
@@ -194,7 +194,7 @@ def tls(host: str, why: str) -> FetchError:
     return FetchError(
         "TlsError",
         f"No trusted connection to {host}: {plain(why, 200)}. If it is signed by a private authority, put that "
-        "authority's certificate into key ca.crt of the Secret that model.secretRef names.",
+        "authority's certificate into key ca.crt of the Secret that spec.model.secretRef names.",
     )
 
 

@@ -84,7 +84,7 @@ async def _found(options: FetchOptions, world: World, meter: Meter) -> Repositor
     source = parse_source(options.source)
     if isinstance(source, ClaimSource):
         if options.revision:
-            raise FetchError("RevisionNotFound", "A claim has no revisions: remove model.revision.")
+            raise FetchError("RevisionNotFound", "A claim has no revisions: remove spec.model.revision.")
         found = await asyncio.to_thread(claim.inspect, options.claim, source)
         meter.expect(found.files, found.total_bytes)
         meter.all_done()
@@ -93,7 +93,7 @@ async def _found(options: FetchOptions, world: World, meter: Meter) -> Repositor
         raise FetchError(
             "HubUnauthorized",
             "HF_TOKEN holds a space, a line break or another character that no token has. Correct it in the Secret "
-            "that model.secretRef names.",
+            "that spec.model.secretRef names.",
         )
     passwords(options.proxies)
     return await Download(options, source, world, meter).run()

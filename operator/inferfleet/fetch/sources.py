@@ -50,7 +50,7 @@ def parse_source(text: str) -> Source:
     if len(text) > 512 or not _SOURCE.match(text) or text.endswith("\n"):
         raise FetchError(
             "SourceInvalid",
-            f"model.source is {plain(text, 100)!r}; allowed are hf://ORG/REPOSITORY[/FOLDER] and pvc://CLAIM[/FOLDER].",
+            f"spec.model.source is {plain(text, 100)!r}; allowed are hf://ORG/REPOSITORY[/FOLDER] and pvc://CLAIM[/FOLDER].",
         )
     scheme, _, rest = text.partition("://")
     parts = rest.split("/")
@@ -64,7 +64,7 @@ def check_revision(text: str) -> str:
     if text and (not _REVISION.match(text) or ".." in text):
         raise FetchError(
             "RevisionNotFound",
-            f"model.revision is {plain(text, 100)!r}; it must be the name of a branch or tag, or a commit.",
+            f"spec.model.revision is {plain(text, 100)!r}; it must be the name of a branch or tag, or a commit.",
         )
     return text or "main"
 

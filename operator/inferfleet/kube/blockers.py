@@ -80,7 +80,9 @@ def _crash(found: Json, ended: Json, node: str) -> Blocker:
     """Tell why a container ended: a download's own words, memory, or the telling line of its log."""
     outcome = parse_outcome(ended.get("message", ""))
     if outcome and not outcome.ok:
-        return Blocker(outcome.reason or "DownloadFailed", f"On {node}: {public(outcome.message, 1024)}")
+        return Blocker(
+            outcome.reason or "DownloadFailed", f"The download on {node} failed: {public(outcome.message, 1024)}"
+        )
     restarts = found.get("restartCount", 0)
     if ended.get("reason") == "OOMKilled":
         words = f"{found['name']} on {node} ran out of memory; raise spec.template.server.resources.limits.memory"

@@ -129,7 +129,7 @@ def backoff(attempt: int, reason: str) -> float:
 
 def _progress(latest: Download) -> Truth:
     if latest.blocked:
-        return Truth("False", latest.blocked[0], f"The download cannot start: {latest.blocked[1]}")
+        return Truth("False", latest.blocked[0], latest.blocked[1])
     progress = latest.progress
     if progress is None or not progress.bytes_total:
         return Truth("False", "Downloading", "The download has started.")
