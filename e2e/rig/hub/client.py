@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -52,8 +53,9 @@ class HubClient:
         self._call("DELETE", "log")
 
     def sent(self, repository: str, path: str) -> int:
-        """Count the bytes of one file that left the hub since the log was cleared."""
-        return sum(e["sent"] for e in self.log() if (e["repository"], e["path"]) == (repository, path))
+        """Count the bytes of files, by a shell pattern, that left the hub since the log was cleared."""
+        asked = [each for each in self.log() if each["repository"] == repository]
+        return sum(each["sent"] for each in asked if fnmatchcase(each["path"], path))
 
     def refs(self, repository: str) -> dict[str, str]:
         """Say which commits the branches and tags of a repository mean."""
