@@ -47,7 +47,7 @@ WORKERS = 12
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How the process runs. `middlewares` see every request to the API server; tests put faults there."""
+    """How the process runs. `middlewares` see every request to the API server, `time` is its clock: tests own both."""
 
     config: FleetConfig
     identity: str
@@ -55,6 +55,7 @@ class RunOptions:
     kubeconfig: str | None = None
     terms: Terms = DEFAULT_TERMS
     middlewares: Sequence[ClientMiddlewareType] = ()
+    time: Time = TIME
 
 
 class Process:
@@ -87,15 +88,16 @@ class Process:
             await runner.cleanup()
 
     async def _stand_and_lead(self) -> int:
-        middlewares = (metered(self.metrics, TIME), *self.options.middlewares)
-        server, lease_session = client_session(self.connection, TIME, middlewares, limit=2)
-        _, session = client_session(self.connection, TIME, middlewares, limit=self._connections)
+        time = self.options.time
+        middlewares = (metered(self.metrics, time), *self.options.middlewares)
+        server, lease_session = client_session(self.connection, time, middlewares, limit=2)
+        _, session = client_session(self.connection, time, middlewares, limit=self._connections)
         async with lease_session, session:
             limits = Limits(read_seconds=REQUEST_SECONDS, write_seconds=REQUEST_SECONDS)
-            lease_client = Client(server, lease_session, TIME, lambda: True, limits)
+            lease_client = Client(server, lease_session, time, lambda: True, limits)
             namespace = self.options.config.namespace
-            self.lease = Lease(lease_client, namespace, LEASE_NAME, self.options.identity, TIME, self.options.terms)
-            client = Client(server, session, TIME, self.lease.valid)
+            self.lease = Lease(lease_client, namespace, LEASE_NAME, self.options.identity, time, self.options.terms)
+            client = Client(server, session, time, self.lease.valid)
             if not await self._until_stopped(self._crd_is_there(client)):
                 return 0
             if not await self._until_stopped(self.lease.acquire()):
@@ -131,12 +133,12 @@ class Process:
                     return
             except KubeError as error:
                 logger.warning("ModelDeployments cannot be listed yet: %s", error)
-                await TIME.sleep(TIME.around(3.0))
+                await self.options.time.sleep(self.options.time.around(3.0))
 
     async def _lead(self, client: Client) -> int:
         assert self.lease is not None  # noqa: S101 - set by the caller
         self.leads = True
-        self.operator = Operator(client, self.options.config, self.options.identity, TIME, self.metrics)
+        self.operator = Operator(client, self.options.config, self.options.identity, self.options.time, self.metrics)
         holding = asyncio.create_task(self.lease.hold(), name="lease")
         working = asyncio.create_task(self.operator.run(WORKERS), name="operator")
         shell = Shell(self, asyncio.get_running_loop())
@@ -213,8 +215,9 @@ class Shell:
             self._loop.call_soon_threadsafe(operator.queue.add, key)
 
     def _login(self) -> kopf.AiohttpSession:
-        middlewares = (metered(self._process.metrics, TIME), *self._process.options.middlewares)
-        server, session = client_session(self._process.connection, TIME, middlewares)
+        options = self._process.options
+        middlewares = (metered(self._process.metrics, options.time), *options.middlewares)
+        server, session = client_session(self._process.connection, options.time, middlewares)
         return kopf.AiohttpSession(server=server, aiohttp_session=session)
 
 
