@@ -30,7 +30,7 @@ from inferfleet.kube.client import Client, Scope
 from inferfleet.kube.connection import Connection, load_connection
 from inferfleet.kube.kinds import CHILDREN, MODEL_DEPLOYMENTS
 from inferfleet.kube.lease import DEFAULT_TERMS, REQUEST_SECONDS, Lease, Terms
-from inferfleet.kube.session import client_session, metered
+from inferfleet.kube.session import CONNECTIONS, client_session, metered
 from inferfleet.kube.timing import Time
 from inferfleet.kube.transport import Limits
 from inferfleet.reconcile.operator import Operator
@@ -217,7 +217,9 @@ class Shell:
     def _login(self) -> kopf.AiohttpSession:
         options = self._process.options
         middlewares = (metered(self._process.metrics, options.time), *options.middlewares)
-        server, session = client_session(self._process.connection, options.time, middlewares)
+        # One watch for each namespace.
+        limit = len(options.config.watch_namespaces) + CONNECTIONS
+        server, session = client_session(self._process.connection, options.time, middlewares, limit=limit)
         return kopf.AiohttpSession(server=server, aiohttp_session=session)
 
 
