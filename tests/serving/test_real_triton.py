@@ -9,6 +9,8 @@ import asyncio
 import os
 import signal
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -35,10 +37,12 @@ from inferfleet.serving.prober import Prober
 from inferfleet.serving.triton import Asked, Asker, Inference
 from inferfleet.serving.web import Reader
 from serving.fakes import Hand
+from serving.frozen_client import story_request
 
 pytestmark = [pytest.mark.triton, pytest.mark.timeout(180)]
 
 KEY = "nobody-needs-to-know"
+TESTS = Path(__file__).parents[1]
 numbers = count(1)
 
 
@@ -181,18 +185,6 @@ def sleep_request(milliseconds: int) -> Any:
     return request
 
 
-def story_request(tokens: int) -> Any:
-    request = service_pb2.ModelInferRequest(model_name="smollm2")
-    for name, datatype, raw in (
-        ("text_input", "BYTES", struct.pack("<I", 4) + b"tell"),
-        ("max_tokens", "INT32", struct.pack("<i", tokens)),
-        ("ignore_eos", "BOOL", b"\1"),
-    ):
-        request.inputs.add(name=name, datatype=datatype, shape=[1])
-        request.raw_input_contents.append(raw)
-    return request
-
-
 async def stories(stub: Any, many: int, tokens: int) -> None:
     async def one() -> None:
         async for _ in stub.ModelStreamInfer(iter([story_request(tokens)])):
@@ -245,6 +237,27 @@ async def test_a_model_that_is_not_there_is_an_error_and_a_server_that_is_gone_i
     assert missing.kind == "refused"
     assert "unknown model" in missing.message
     assert gone.kind == "silent"
+
+
+def test_a_client_that_froze_does_not_hold_a_server_that_ends(tmp_path: Path) -> None:
+    repository = lay_out(tmp_path / "models", Model("smollm2"), gguf=weights.gguf())
+    sooner = {
+        "--grpc-keepalive-time=30000": "--grpc-keepalive-time=2000",
+        "--exit-timeout-secs=5": "--exit-timeout-secs=60",
+    }
+    sooner["--grpc-keepalive-timeout=10000"] = "--grpc-keepalive-timeout=1000"
+    assert set(sooner) <= set(argv())
+    given = tuple(sooner.get(each, each) for each in argv())
+    with triton_local.serving(repository, address(), tmp_path / "log", given) as server:
+        server.wait_ready("smollm2")
+        client = subprocess.Popen([sys.executable, "-m", "serving.frozen_client", server.address], cwd=TESTS)
+        try:
+            os.waitpid(client.pid, os.WUNTRACED)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(timeout=30) == 0
+        finally:
+            client.kill()
+            client.wait()
 
 
 async def test_the_repositorys_own_request_reaches_the_model(server: Server) -> None:

@@ -35,8 +35,6 @@ ALLOWED = frozenset(
         "grpc-infer-response-compression-level",
         "grpc-infer-thread-count",
         "grpc-keepalive-permit-without-calls",
-        "grpc-keepalive-time",
-        "grpc-keepalive-timeout",
         "grpc-max-connection-age",
         "grpc-max-connection-age-grace",
         "grpc-max-response-pool-size",
@@ -65,6 +63,7 @@ _BACKENDS = "backends come with the image; set engine.image to one that has your
 _LOGS = "logs go to the container's output, where kubectl logs shows them; remove it"
 _TRACES = "tracing is off; remove it"
 _METRICS = "the operator reads the metrics; remove it"
+_VANISHED = "clients that vanish must not hold a server that ends; remove it"
 _PLAIN = "the operator probes without TLS inside the cluster; put TLS in front of the Service, and remove it"
 
 OWNED = MappingProxyType(
@@ -81,6 +80,7 @@ OWNED = MappingProxyType(
     | dict.fromkeys(("metrics-interval-ms", "allow-gpu-metrics"), _METRICS)
     | dict.fromkeys(("grpc-use-ssl", "grpc-use-ssl-mutual", "grpc-server-cert", "grpc-server-key"), _PLAIN)
     | dict.fromkeys(("grpc-root-cert",), _PLAIN)
+    | dict.fromkeys(("grpc-keepalive-time", "grpc-keepalive-timeout"), _VANISHED)
     | {
         "exit-timeout-secs": "set rollout.drainTimeoutSeconds instead, and remove it",
         "exit-on-error": "the server stays up, so that it can be asked why a model failed to load; remove it",
@@ -99,6 +99,9 @@ TRITON = EngineProfile(
         # A model that fails to load leaves the server up, which can then say why; its own readiness stays off.
         "--exit-on-error=false",
         f"--exit-timeout-secs={DRAIN_SECONDS}",
+        # The stream of a client that vanished without a word would hold an ending server for its whole drain.
+        "--grpc-keepalive-time=30000",
+        "--grpc-keepalive-timeout=10000",
         "--metrics-interval-ms=1000",
         "--allow-gpu-metrics=false",
         "--log-format=ISO8601",
