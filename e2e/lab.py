@@ -38,6 +38,11 @@ def must(truth: object, message: str) -> None:
         raise ScenarioError(message)
 
 
+def is_ready(pod: Json) -> bool:
+    """Whether a pod's condition Ready is True."""
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))
+
+
 def wait_for(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
     """Look until there is something; say what was waited for if there is nothing in time."""
     end = time.monotonic() + seconds

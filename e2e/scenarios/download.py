@@ -15,7 +15,7 @@ FAULTS = (
     (Kind.GATED, "LicenceNotAccepted", "licence"),
     (Kind.NO_REPOSITORY, "SourceNotFound", "spec.model.source"),
     (Kind.NO_REVISION, "RevisionNotFound", "spec.model.revision"),
-    (Kind.CORRUPT_CONTENT, "ChecksumMismatch", "expected"),
+    (Kind.CORRUPT_CONTENT, "ChecksumMismatch", "has checksum"),
 )
 
 
@@ -37,7 +37,8 @@ def download(lab: Lab, _whole: bool) -> None:
 def _resumes(lab: Lab, hub: HubClient) -> None:
     """Kill the download's pod half-way and cut a connection: bytes over the network stay near those on disk."""
     hub.clear_log()
-    with hub.pulled(Kind.SLOW, 6 * MIB, repository=BIG):
+    cut = hub.pulled(Kind.CUT, 5 * MIB, repository=BIG, path="*/part-2.bin", times=1)
+    with cut, hub.pulled(Kind.SLOW, 6 * MIB, repository=BIG):
         lab.apply(lab.model("big", f"hf://{BIG}"))
         wait_for(lambda: hub.sent(BIG, "*") > 12 * MIB, "a quarter of the bytes to be sent", 120)
         pod = lab.pods("big", role="download")[0]["metadata"]["name"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from e2e.lab import Lab, must, wait_for
+from e2e.lab import Lab, is_ready, must, wait_for
 from e2e.rig.api import Json
 from e2e.scenarios.registry import scenario
 
@@ -142,7 +142,4 @@ def _node(lab: Lab) -> float:
 
 def _serving_elsewhere(lab: Lab, node: str) -> bool:
     away = [pod for pod in lab.pods(NAME) if pod["spec"].get("nodeName") != node]
-    ready = [
-        pod for pod in away if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"]["conditions"])
-    ]
-    return len(ready) >= 2
+    return sum(is_ready(pod) for pod in away) >= 2

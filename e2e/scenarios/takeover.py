@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from e2e.install import NAMESPACE
-from e2e.lab import Lab, must, wait_for
+from e2e.lab import Lab, is_ready, must, wait_for
 from e2e.rig import audit
 from e2e.rig.api import Json
 from e2e.scenarios.registry import scenario
@@ -27,11 +27,7 @@ def _ready(lab: Lab) -> list[Json]:
     pods = lab.rig.get(f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dinferfleet")[
         "items"
     ]
-    return [pod for pod in pods if _is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
-
-
-def _is_ready(pod: Json) -> bool:
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", []))
+    return [pod for pod in pods if is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
 
 
 def _holder(lab: Lab) -> str:
