@@ -69,5 +69,5 @@ def _disk_full(lab: Lab) -> None:
     lab.apply(claim)
     lab.apply(lab.model("disk-full", cache={"type": "PVC", "claim": "small"}))
     found = lab.reason("disk-full", "Cached", "DiskFull", 120)
-    must("MiB" in found["message"], f"DiskFull says no number: {found['message']}")
+    must("MiB are free" in found["message"], f"DiskFull says no number: {found['message']}")
     lab.delete("disk-full")

@@ -21,6 +21,7 @@ import pytest
 from e2e.rig.hub.levers import Kind
 from inferfleet.fetch.layout import MARKER, PARTIAL
 from inferfleet.fetch.outcome import STOPPED
+from inferfleet.fleet.text import size_words
 from inferfleet.fleet.weights import Outcome, Progress, Repository
 from support.hub import CONFIG, Fetcher, Published, RunningHub
 
@@ -176,7 +177,7 @@ def test_a_volume_that_is_too_small_is_told_before_a_byte_comes(hub: RunningHub,
     failed = fetch(at, size_limit=4 * MIB)
 
     assert failed.reason == "DiskFull"
-    assert f"{sum(len(body) for body in FILES.values())} bytes are still to be written" in failed.message
+    assert f"{size_words(sum(len(body) for body in FILES.values()))} are still to be written" in failed.message
     assert "at least 1Gi" in failed.message
     assert hub.sent(at) == 0
 

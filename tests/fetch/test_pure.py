@@ -231,13 +231,6 @@ def test_text_that_is_shown_is_one_short_line(line: str, limit: int) -> None:
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202e]", shown)
 
 
-@pytest.mark.parametrize(
-    ("count", "said"), [(0, "0 B"), (10_239, "10239 B"), (10_240, "10 KiB"), (1 << 24, "16 MiB"), (1 << 61, "2048 PiB")]
-)
-def test_sizes_are_said_in_a_fitting_unit(count: int, said: str) -> None:
-    assert text.size(count) == said
-
-
 def test_a_full_disk_names_a_size_that_is_enough() -> None:
     gib = 1 << 30
 

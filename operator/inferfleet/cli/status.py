@@ -17,9 +17,9 @@ from rich.tree import Tree
 from inferfleet.api.base import Json
 from inferfleet.cli.cluster import Access, Seen, all_seen, ask, seen
 from inferfleet.fleet import names
+from inferfleet.fleet.text import size_words
 from inferfleet.kube import facts
 from inferfleet.kube.client import Client
-from inferfleet.plan.weights import size_words
 
 TICK = 1.0
 COLOURS = {"True": "green", "False": "red", "Unknown": "yellow"}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inferfleet.errors import FetchError
-from inferfleet.fetch.text import plain, size
+from inferfleet.fetch.text import plain
+from inferfleet.fleet.text import size_words
 
 GIB = 1 << 30
 PASSING = frozenset({"ConnectionLost", "HubUnavailable", "ChecksumMismatch", "CacheLocked", "Stopped", "InternalError"})
@@ -160,8 +161,8 @@ def disk_full(needed: int, free: int, capacity: int) -> FetchError:
     wanted = -(-(capacity - free + needed) * 105 // (100 * GIB))
     return FetchError(
         "DiskFull",
-        f"{needed} bytes are still to be written and {free} are free in the cache volume. Set spec.cache.size to at "
-        f"least {wanted}Gi, enlarge the claim to that, or remove what else lies in it.",
+        f"{size_words(needed)} are still to be written and {size_words(free)} are free in the cache volume. Set "
+        f"spec.cache.size to at least {wanted}Gi, enlarge the claim to that, or remove what else lies in it.",
     )
 
 
@@ -179,7 +180,7 @@ def from_disk(error: OSError, doing: str, full: FetchError) -> FetchError:
 def given_up(trouble: Transient, subject: Subject, attempts: int, kept: int) -> FetchError:
     """Say that the network or the hub failed too often in a row."""
     if trouble.kind == "cut":
-        on = f"{size(kept)} of the file are kept, and the next attempt goes on from there. " if kept else ""
+        on = f"{size_words(kept)} of the file are kept, and the next attempt goes on from there. " if kept else ""
         return FetchError(
             "ConnectionLost",
             f"The connection was lost {attempts} times in a row without a new byte ({trouble.detail}). "

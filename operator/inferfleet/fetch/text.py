@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def plain(text: str, limit: int) -> str:
@@ -24,13 +23,3 @@ def redact(text: str, secrets: Iterable[str]) -> str:
         if secret:
             text = text.replace(secret, "***")
     return text
-
-
-def size(count: int) -> str:
-    """Say a number of bytes in the unit that people use for it, rounded up."""
-    unit = 0
-    whole = count
-    while whole >= 10 * 1024 and unit < len(_UNITS) - 1:
-        whole = -(-whole // 1024)
-        unit += 1
-    return f"{whole} {_UNITS[unit]}"

@@ -25,3 +25,14 @@ def telling_line(log: str, limit: int = 300) -> str:
     telling = [line for line in lines if _TELLING.search(line)]
     chosen = next((line for line in telling if "failed to load" in line), None) or (telling or lines or [""])[-1]
     return public(chosen, limit)
+
+
+def size_words(size: int) -> str:
+    """Write a number of bytes with a binary unit: `9.4 GiB`, `120 MiB`."""
+    steps = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
+    for step, unit in steps:
+        if size >= 10 * step:
+            return f"{size // step} {unit}"
+        if size >= step:
+            return f"{size // step}.{size * 10 // step % 10} {unit}"
+    return f"{size} B"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from inferfleet.api.spec import ModelDeploymentSpec
 from inferfleet.fleet.downloads import Download
 from inferfleet.fleet.revision import Recorded
+from inferfleet.fleet.text import size_words
 from inferfleet.fleet.weights import Repository
 from inferfleet.plan.desired import CachePlan, Owner, WantedDownload
 from inferfleet.plan.truth import Truth
@@ -149,14 +150,3 @@ def _there(cache: CachePlan, found: Repository) -> Truth:
     return Truth(
         "True", "Downloaded", f"{size_words(found.total_bytes)} at {found.commit[:12]} on claim {cache.claim}."
     )
-
-
-def size_words(size: int) -> str:
-    """Write a number of bytes with a binary unit: `9.4 GiB`, `120 MiB`."""
-    steps = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
-    for step, unit in steps:
-        if size >= 10 * step:
-            return f"{size // step} {unit}"
-        if size >= step:
-            return f"{size // step}.{size * 10 // step % 10} {unit}"
-    return f"{size} B"
