@@ -42,11 +42,15 @@ class Watchdog:
         finally:
             self._seen.pop(name, None)
 
+    def look(self) -> None:
+        """End the process if a loop is blocked."""
+        for name, seen in list(self._seen.items()):
+            lag = time.monotonic() - seen
+            if lag > LONGEST_LAG:
+                sys.stderr.write(f'{{"level": "error", "message": "loop {name} blocked for {lag:.1f} s"}}\n')
+                os._exit(1)
+
     def _watch(self) -> None:
         while True:
             time.sleep(TICK)
-            late = {name: time.monotonic() - seen for name, seen in list(self._seen.items())}
-            for name, lag in late.items():
-                if lag > LONGEST_LAG:
-                    sys.stderr.write(f'{{"level": "error", "message": "loop {name} blocked for {lag:.1f} s"}}\n')
-                    os._exit(1)
+            self.look()
