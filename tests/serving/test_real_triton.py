@@ -239,6 +239,17 @@ async def test_a_model_that_is_not_there_is_an_error_and_a_server_that_is_gone_i
     assert gone.kind == "silent"
 
 
+async def test_our_questions_leave_nothing_behind_that_holds_a_server_which_ends(tmp_path: Path) -> None:
+    repository = lay_out(tmp_path / "models", Model("smollm2"), Model("batcher"), gguf=weights.gguf())
+    given = tuple(each.replace("--exit-timeout-secs=5", "--exit-timeout-secs=60") for each in argv())
+    with triton_local.serving(repository, address(), tmp_path / "log", given) as server:
+        server.wait_ready("smollm2")
+        for model in ("smollm2", "batcher") * 3:
+            assert (await Asker().infer(Asked(server.address, model), 5.0)).kind == "answered"
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=30) == 0
+
+
 def test_a_client_that_froze_does_not_hold_a_server_that_ends(tmp_path: Path) -> None:
     repository = lay_out(tmp_path / "models", Model("smollm2"), gguf=weights.gguf())
     sooner = {

@@ -136,14 +136,15 @@ class _Seen:
 
 
 async def _follow(server: Any, request: Message, seen: _Seen) -> None:  # noqa: ANN401 - as above
-    """Read a decoupled model's answers until the one that says it is the last."""
+    """Read a decoupled model's answers until the server ends the stream.
+
+    A stream that is cancelled at its last answer can leave a request behind that keeps its server from ending.
+    """
     call = server.ModelStreamInfer(stream(request))
     async for part in call:
-        response = part.infer_response
         seen.error = part.error_message
-        seen.answers += bool(response.outputs)
-        final = "triton_final_response" in response.parameters
-        if seen.error or (final and response.parameters["triton_final_response"].bool_param):
+        seen.answers += bool(part.infer_response.outputs)
+        if seen.error:
             call.cancel()
             return
 
