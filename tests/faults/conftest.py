@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 
+from support.operator_process import Deployment, deployment
 from support.simulation import Simulation, simulation
 from support.virtual_time import VirtualLoop
 
@@ -32,3 +33,11 @@ async def sim() -> AsyncIterator[Simulation]:
     """Bring up a cluster without an operator."""
     async with simulation() as running:
         yield running
+
+
+@pytest.fixture
+async def fleet(sim: Simulation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Deployment]:
+    """Prepare two replicas, `a` and `b`, that a kubelet starts again."""
+    running = deployment(sim, monkeypatch)
+    yield running
+    await running.stop()

@@ -6,7 +6,6 @@ The one rule: a killed operator sends nothing more, whatever its tasks still try
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,22 +69,12 @@ class Cut:
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """An operator's own line to the API server, which a test can cut, or make slow."""
+    """An operator's own line to the API server, which a test can cut."""
 
     cut: bool = False
-    late: Callable[[], float] = lambda: 0.0
-    """Seconds that a request spends on its way."""
     healed: asyncio.Event = field(default_factory=asyncio.Event)
-    sent: list[tuple[float, str]] = field(default_factory=list)
-    """When each write went out to the API server, and what it was."""
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
         if self.cut:
             await self.healed.wait()
-        delay = self.late()
-        if delay:
-            await asyncio.sleep(delay)
-        if request.method != "GET":
-            now = asyncio.get_running_loop().time()
-            self.sent.append((now, f"{request.method} {resource_of(request.url.raw_path)}"))
         return await handler(request)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import Executor
+from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from socket import socket
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack
+from weakref import WeakSet
 
 from inferfleet.kube.timing import Time
 from support.fake_kube import ManualClock
@@ -23,6 +26,8 @@ Ts = TypeVarTuple("Ts")
 _GRACE_SECONDS = 0.0003
 """How long a socket may stay silent before time passes: loopback delivers at once, the kernel may be late on it."""
 _LEAST_SECONDS = 1e-9
+OWNER: ContextVar[object] = ContextVar("owner")
+"""Whose tasks are begun, where several processes share a loop."""
 
 
 class _Selector(selectors.BaseSelector):
@@ -59,6 +64,39 @@ class _Selector(selectors.BaseSelector):
         self._real.close()
 
 
+class _Gate(Generic[*Ts]):
+    """Runs a callback of a process, or keeps it while the process is frozen."""
+
+    def __init__(
+        self,
+        frozen: Mapping[object, list[Callable[[], object]]],
+        owner: object,
+        callback: Callable[[Unpack[Ts]], object],
+        again: Callable[..., asyncio.Handle],
+    ) -> None:
+        self._frozen = frozen
+        self._owner = owner
+        self._callback = callback
+        self._again = again
+        self.handle: asyncio.Handle | None = None
+
+    def __call__(self, *args: *Ts) -> None:
+        waiting = self._frozen.get(self._owner)
+        if waiting is None:
+            self._callback(*args)
+        else:
+            waiting.append(partial(self._again, self._resume, *args, context=copy_context()))
+
+    def _resume(self, *args: *Ts) -> None:
+        """Run it late, unless it was called off meanwhile."""
+        if self.handle is None or not self.handle.cancelled():
+            self(*args)
+
+
+def _owner_in(context: Context | None) -> object:
+    return OWNER.get(None) if context is None else context.get(OWNER)
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop in virtual time; while a thread works for it, time is real."""
 
@@ -69,6 +107,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Whom sockets of this loop were connected to."""
         self.resolved: list[Any] = []
         """Names that were looked up."""
+        self.owned: dict[object, WeakSet[asyncio.Task[Any]]] = {}
+        """Tasks by the process that they belong to: it began them, or a task of its did."""
+        self._frozen: dict[object, list[Callable[[], object]]] = {}
         super().__init__(_Selector(selectors.DefaultSelector(), self._pass_time))
 
     def time(self) -> float:
@@ -81,6 +122,72 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return False
         self._seconds += seconds
         return True
+
+    def create_task(
+        self,
+        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        *,
+        name: object = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[T]:
+        task = super().create_task(coro, name=name, context=context)
+        owner = _owner_in(context)
+        if owner is not None:
+            self.owned.setdefault(owner, WeakSet()).add(task)
+        return task
+
+    def freeze(self, owner: object) -> None:
+        """Let nothing run that belongs to a process; sockets are read by nobody."""
+        self._frozen[owner] = []
+
+    def thaw(self, owner: object) -> None:
+        """Let a process go on, with all that came due for it meanwhile, in that order."""
+        for resume in self._frozen.pop(owner, ()):
+            resume()
+
+    def call_soon(
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        owner = _owner_in(context)
+        if owner is None:
+            return super().call_soon(callback, *args, context=context)
+        gate = _Gate(self._frozen, owner, callback, super().call_soon)
+        gate.handle = super().call_soon(gate, *args, context=context)
+        return gate.handle
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        owner = _owner_in(context)
+        if owner is None:
+            return super().call_at(when, callback, *args, context=context)
+        gate = _Gate(self._frozen, owner, callback, super().call_soon)
+        handle = super().call_at(when, gate, *args, context=context)
+        gate.handle = handle
+        return handle
+
+    def _add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> Any:
+        return self._follow("reader", fd, callback, *args)
+
+    def _add_writer(self, fd: int, callback: Callable[..., object], *args: Any) -> Any:
+        return self._follow("writer", fd, callback, *args)
+
+    def _follow(self, side: str, fd: int, callback: Callable[..., object], *args: Any) -> Any:
+        """Call back when a socket is ready; while its process is frozen the socket is not even looked at."""
+        add = getattr(super(), f"_add_{side}")
+        owner = OWNER.get(None)
+        if owner is None:
+            return add(fd, callback, *args)
+
+        def ready(*args: Any) -> None:
+            waiting = self._frozen.get(owner)
+            if waiting is None:
+                callback(*args)
+                return
+            getattr(self, f"_remove_{side}")(fd)
+            waiting.append(partial(copy_context().run, self._follow, side, fd, callback, *args))
+
+        return add(fd, ready, *args)
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts

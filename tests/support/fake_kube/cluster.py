@@ -170,8 +170,8 @@ class FakeKube:
             await asyncio.sleep(_TICK_SECONDS)
             self.tick()
 
-    def fault_for(self, asked: Asked) -> Fault | None:
-        return next((fault for fault in self.faults if fault.strikes(asked)), None)
+    def fault_for(self, asked: Asked, user: str) -> Fault | None:
+        return next((fault for fault in self.faults if fault.strikes(asked, user)), None)
 
     @contextmanager
     def fault(self, **what: object) -> Iterator[Fault]:

@@ -21,6 +21,7 @@ class Fault:
     verb: str = "*"
     resource: str = "*"
     name: str | None = None
+    user: str | None = None
     times: int | None = None
     status: int | None = None
     retry_after: int | None = None
@@ -38,11 +39,13 @@ class Fault:
     def is_only_slow(self) -> bool:
         return self.status is None and not (self.reset or self.hang or self.cut or self.landed)
 
-    def strikes(self, asked: Asked) -> bool:
+    def strikes(self, asked: Asked, user: str) -> bool:
         """Tell whether a request is struck, and count it."""
         if self.times is not None and len(self.struck) >= self.times:
             return False
         if self.verb not in ("*", asked.verb, "write" if asked.writes else "read"):
+            return False
+        if self.user not in (None, user):
             return False
         if self.resource not in ("*", asked.full_resource) or self.name not in (None, asked.name):
             return False
@@ -68,6 +71,7 @@ class Logged:
     status: int
     changed: bool
     body: Any = None
+    at: float = 0.0
 
     @property
     def writes(self) -> bool:

@@ -59,7 +59,7 @@ class Server:
             return _answer(error.status, error.code)
         if asked is None:
             return self._discover(request)
-        fault = self._fake.fault_for(asked)
+        fault = self._fake.fault_for(asked, user)
         if fault is not None:
             return await self._strike(fault, request, asked, user)
         if asked.verb == "watch":
@@ -126,10 +126,8 @@ class Server:
 
     def _log(self, asked: Asked, user: str, code: int, *, changed: bool = False) -> None:
         plural = asked.resource.plural if asked.resource else ""
-        entry = Logged(
-            asked.verb, plural, asked.namespace, asked.name, asked.subresource, user, code, changed, asked.body
-        )
-        self._fake.log.append(entry)
+        where = plural, asked.namespace, asked.name, asked.subresource
+        self._fake.log.append(Logged(asked.verb, *where, user, code, changed, asked.body, self._fake.clock()))
 
     async def _strike(self, fault: Fault, request: web.BaseRequest, asked: Asked, user: str) -> web.StreamResponse:
         """Let a fault happen to a request."""
