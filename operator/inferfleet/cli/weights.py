@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferfleet.fetch.options import FetchOptions, LinkOptions, Proxies
+from inferfleet.telemetry.logs import set_up
+
+LOG_LEVEL = "info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ def fetch_weights(given: FetchArguments) -> int:
     """Download, and return the exit status; the token and proxies come from the environment by name."""
     from inferfleet.fetch.run import run_fetch
 
+    set_up(LOG_LEVEL)
     options = FetchOptions(
         source=given.source,
         revision=given.revision,
@@ -50,6 +54,7 @@ def link_weights(source: str, weights: Path, commit: str, target: Path, config: 
     """Build the links, and return the exit status."""
     from inferfleet.fetch.link import run_link
 
+    set_up(LOG_LEVEL)
     return run_link(LinkOptions(source=source, weights=weights, commit=commit, target=target, config=config))
 
 
