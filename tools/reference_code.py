@@ -24,10 +24,16 @@ the first truth that fails; events carry the same reasons. Reasons are API: one 
 (Flux, Helm) fail at once on `Stalled` and show its message.
 """
 METRICS = """\
-The operator serves these on port 8080 at `/metrics`. A counter's name ends in `_total` there, a histogram has
-`_bucket`, `_sum` and `_count`.
+The operator serves these on port 8080 at `/metrics`; a histogram has `_bucket`, `_sum` and `_count`. A replica that
+stands by serves them too: its queue is empty, its caches are not filled, and `inferfleet_leader` is 0, so that the sum
+of `inferfleet_leader` over replicas is 1 while one leads. No label holds a name or a text that a user wrote.
 """
-KINDS = ("Counter", "Gauge", "Histogram")
+PROCESS = """
+Of the process: `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_virtual_memory_bytes`,
+`process_start_time_seconds`, `process_open_fds` and `process_max_fds`.
+"""
+KINDS = {"Counter": "counter", "Histogram": "histogram", "counter": "counter", "gauge": "gauge", "gauges": "gauge"}
+LABELLED = ("Counter", "Histogram", "gauges")
 
 
 def reasons_page() -> str:
@@ -50,8 +56,8 @@ def _nothing_unsaid() -> None:
 
 def metrics_page() -> str:
     """Write the page of metrics."""
-    rows = [(code(name), kind.lower(), ", ".join(map(code, labels)), text) for name, kind, labels, text in _metrics()]
-    return page("Metrics", f"{METRICS}\n{table(('metric', 'kind', 'labels', 'meaning'), sorted(rows))}")
+    rows = [(code(name), KINDS[kind], ", ".join(map(code, labels)), text) for name, kind, labels, text in _metrics()]
+    return page("Metrics", f"{METRICS}\n{table(('metric', 'kind', 'labels', 'meaning'), sorted(rows))}{PROCESS}")
 
 
 def _metrics() -> Iterator[tuple[str, str, Sequence[str], str]]:
@@ -61,6 +67,7 @@ def _metrics() -> Iterator[tuple[str, str, Sequence[str], str]]:
             if isinstance(node, ast.Call) and len(node.args) >= 2:
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 first, second = node.args[:2]
-                if name in (*KINDS, "gauge") and isinstance(first, ast.Constant) and isinstance(second, ast.Constant):
-                    labels = ast.literal_eval(node.args[2]) if len(node.args) > 2 and name in KINDS else []
-                    yield str(first.value), name, labels, str(second.value)
+                if name in KINDS and isinstance(first, ast.Constant) and isinstance(second, ast.Constant):
+                    labels = ast.literal_eval(node.args[2]) if len(node.args) > 2 and name in LABELLED else []
+                    found = [labels] if isinstance(labels, str) else labels
+                    yield str(first.value), name, found, str(second.value)

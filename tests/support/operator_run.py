@@ -85,7 +85,7 @@ class OperatorRun:
         middlewares: list[ClientMiddlewareType] = [metered(self.metrics, self.time), self.cut, *self.middlewares]
         server, session = client_session(connection_to(self.fake.url, self.token), self.time, middlewares)
         await self._stack.enter_async_context(session)
-        client = Client(server, session, self.time, lambda: not self.cut.killed)
+        client = Client(server, session, self.time, lambda: not self.cut.killed, wrote=self.metrics.wrote)
         self.operator = Operator(client, self.config, "test-0", self.time, self.metrics)
         self.operator._prober._asker = ScriptedAsker(self.script)
         self.listener = Listener(self.fake, self.operator)

@@ -47,14 +47,15 @@ def root(
 def run(
     config: Annotated[Path, typer.Option(help="The operator's configuration, YAML.")],
     identity: Annotated[str, typer.Option(envvar="POD_NAME", help="Name of this replica in the Lease.")] = "inferfleet",
+    host: Annotated[str, typer.Option(help="Address of probes and metrics; all if unset.")] = "",
     port: Annotated[int, typer.Option(help="Port of probes and metrics.")] = 8080,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Run the operator."""
-    from inferfleet.cli.process import run_operator
+    from inferfleet.cli.process import RunArguments, run_operator
 
-    raise typer.Exit(run_operator(config, identity, port, log_level, kubeconfig or None))
+    raise typer.Exit(run_operator(RunArguments(config, identity, host, port, log_level, kubeconfig)))
 
 
 @app.command()

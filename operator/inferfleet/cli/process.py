@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -12,13 +13,26 @@ from inferfleet.api.config import FleetConfig
 from inferfleet.errors import SpecError
 
 
-def run_operator(config: Path, identity: str, port: int, log_level: str, kubeconfig: str | None) -> int:
+@dataclass(frozen=True, slots=True)
+class RunArguments:
+    """What `inferfleet run` was given."""
+
+    config: Path
+    identity: str
+    host: str
+    port: int
+    log_level: str
+    kubeconfig: str
+
+
+def run_operator(given: RunArguments) -> int:
     """Run the operator until it ends; return its exit status."""
     from inferfleet.handlers.process import RunOptions, run
     from inferfleet.telemetry.logs import set_up
 
-    set_up(log_level)
-    options = RunOptions(load_config(config), identity, port, kubeconfig)
+    set_up(given.log_level)
+    config = load_config(given.config)
+    options = RunOptions(config, given.identity, given.port, given.kubeconfig or None, host=given.host or None)
     return asyncio.run(run(options))
 
 

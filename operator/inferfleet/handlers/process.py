@@ -23,7 +23,7 @@ from aiohttp.client_middlewares import ClientMiddlewareType
 
 from inferfleet.api.config import FleetConfig
 from inferfleet.errors import KubeError
-from inferfleet.handlers import health
+from inferfleet.handlers import health, series
 from inferfleet.handlers.model_deployments import registry, settings
 from inferfleet.handlers.watchdog import LIVE_LAG, Watchdog
 from inferfleet.kube.client import Client, Scope
@@ -56,6 +56,8 @@ class RunOptions:
     terms: Terms = DEFAULT_TERMS
     middlewares: Sequence[ClientMiddlewareType] = ()
     time: Time = TIME
+    host: str | None = None
+    """Address of probes and metrics; all of them if None."""
 
 
 class Process:
@@ -66,11 +68,14 @@ class Process:
         self.options = options
         self.connection = connection
         self.metrics = Metrics()
-        self.watchdog = Watchdog()
+        self.watchdog = Watchdog(self.metrics.lagged)
         self.stop = asyncio.Event()
         self.lease: Lease | None = None
         self.operator: Operator | None = None
         self.leads = False
+        series.show_lease(self.metrics, lambda: self.lease)
+        series.show_work(self.metrics, lambda: self.operator)
+        series.show_informers(self.metrics, lambda: self.operator, options.time.monotonic)
 
     async def run(self) -> int:
         """Stand by, lead, and return the exit status."""
@@ -80,7 +85,7 @@ class Process:
         beating = asyncio.create_task(self.watchdog.beat("main"))
         self.watchdog.start()
         checks = health.Health(self._live, self._ready, self.metrics.text)
-        runner = await health.serve(checks, self.options.health_port)
+        runner = await health.serve(checks, self.options.health_port, self.options.host)
         try:
             return await self._stand_and_lead()
         finally:
@@ -97,7 +102,7 @@ class Process:
             lease_client = Client(server, lease_session, time, lambda: True, limits)
             namespace = self.options.config.namespace
             self.lease = Lease(lease_client, namespace, LEASE_NAME, self.options.identity, time, self.options.terms)
-            client = Client(server, session, time, self.lease.valid)
+            client = Client(server, session, time, self.lease.valid, wrote=self.metrics.wrote)
             if not await self._until_stopped(self._crd_is_there(client)):
                 return 0
             if not await self._until_stopped(self.lease.acquire()):

@@ -66,8 +66,10 @@ class Client:
         time: Time,
         may_write: Callable[[], bool],
         limits: Limits = DEFAULT_LIMITS,
+        wrote: Callable[[str, str], None] = lambda _verb, _kind: None,
     ) -> None:
-        """Keep the way to the API server; `may_write` is asked right before each write."""
+        """Keep the way to the API server; `may_write` is asked before each write, `wrote` told of it: verb and kind."""
+        self._wrote = wrote
         self._transport = Transport(server, session, time, may_write, limits)
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Json | None:
@@ -117,15 +119,15 @@ class Client:
 
     async def apply(self, manifest: Json, kind: Kind | None = None) -> Json:
         """Create the object, or make its fields as the manifest says and drop those that we no longer name."""
-        path = _path(manifest, kind)
+        kind = kind or kind_of(manifest)
         query = {"fieldManager": MANAGER, "force": "true"}
-        return await self._write(Call("PATCH", path, query, manifest, APPLY_PATCH))
+        return await self._write("apply", kind, Call("PATCH", _path(manifest, kind), query, manifest, APPLY_PATCH))
 
     async def create(self, manifest: Json, kind: Kind | None = None) -> Json:
         """Create the object; 409 when there is one of this name."""
         kind = kind or kind_of(manifest)
         path = kind.path(manifest["metadata"].get("namespace"))
-        return await self._write(Call("POST", path, {"fieldManager": MANAGER}, manifest))
+        return await self._write("create", kind, Call("POST", path, {"fieldManager": MANAGER}, manifest))
 
     async def ensure(self, manifest: Json, kind: Kind | None = None) -> Json:
         """Create the object, or read the one of this name: whose it is, the caller must look at."""
@@ -142,11 +144,14 @@ class Client:
 
     async def replace(self, manifest: Json, kind: Kind | None = None) -> Json:
         """Replace the object if its resourceVersion is still the manifest's; else 409."""
-        return await self._write(Call("PUT", _path(manifest, kind), {"fieldManager": MANAGER}, manifest))
+        kind = kind or kind_of(manifest)
+        call = Call("PUT", _path(manifest, kind), {"fieldManager": MANAGER}, manifest)
+        return await self._write("replace", kind, call)
 
     async def merge_patch(self, ref: Ref, patch: Json) -> Json:
         """Merge a few fields into an object; the patch carries the uid of the object that is meant."""
-        return await self._write(Call("PATCH", ref.path, {"fieldManager": MANAGER}, patch, MERGE_PATCH))
+        call = Call("PATCH", ref.path, {"fieldManager": MANAGER}, patch, MERGE_PATCH)
+        return await self._write("patch", ref.kind, call)
 
     async def patch_status(self, ref: Ref, status: Json, version: str | None = None) -> Json:
         """Apply a whole status; with a version only if the object still has it, else 409.
@@ -160,7 +165,7 @@ class Client:
         told = _without_empty(status)
         body = {"apiVersion": ref.kind.api_version, "kind": ref.kind.kind, "metadata": meta, "status": told}
         query = {"fieldManager": STATUS_MANAGER, "force": "true"}
-        return await self._write(Call("PATCH", f"{ref.path}/status", query, body, APPLY_PATCH))
+        return await self._write("status", ref.kind, Call("PATCH", f"{ref.path}/status", query, body, APPLY_PATCH))
 
     async def delete(
         self,
@@ -182,15 +187,18 @@ class Client:
             if error.reason == "NotFound":
                 return False
             raise
+        self._wrote("delete", ref.kind.kind)
         return True
 
-    async def _write(self, call: Call) -> Json:
-        return decoded(await self._transport.send(call))
+    async def _write(self, verb: str, kind: Kind, call: Call) -> Json:
+        answer = decoded(await self._transport.send(call))
+        self._wrote(verb, kind.kind)
+        return answer
 
 
-def _path(manifest: Json, kind: Kind | None) -> str:
+def _path(manifest: Json, kind: Kind) -> str:
     meta = manifest["metadata"]
-    return (kind or kind_of(manifest)).path(meta.get("namespace"), meta["name"])
+    return kind.path(meta.get("namespace"), meta["name"])
 
 
 def _without_empty(status: Json) -> Json:

@@ -79,6 +79,12 @@ class Caches:
         """List the children of a kind that belong to this very object, or to nobody and are labelled as its own."""
         return [child for child in self.children[kind].indexed(str(key)) if facts.owner_uid(child.raw) in ("", uid)]
 
+    def sizes(self) -> dict[str, int]:
+        """Count what each store holds."""
+        found = {kind.plural: len(store) for kind, store in self.children.items()}
+        found |= {PODS.plural: len(self.pods), NODES.plural: len(self.nodes), RESOURCE_QUOTAS.plural: len(self.quotas)}
+        return found | {"gpupods": len(self.gpu_pods)}
+
     def fleet(self) -> Fleet:
         """Put nodes and GPU pods together."""
         return Fleet(tuple(self.nodes), tuple(self.gpu_pods), blind=not self._config.foreign_pods)

@@ -54,6 +54,16 @@ class Operator:
         self._informers = self._caches.informers(client, time, meter)
         self._stopping = asyncio.Event()
 
+    @property
+    def cached(self) -> dict[str, int]:
+        """Count what each cache holds."""
+        return self._caches.sizes()
+
+    @property
+    def dropped_events(self) -> int:
+        """Count the events that were not recorded."""
+        return self._recorder.dropped
+
     async def run(self, workers: int) -> None:
         """Work until stopped."""
         async with asyncio.TaskGroup() as group:

@@ -49,6 +49,11 @@ class Queue:
         return sum(len(keys) for keys in self._waiting.values())
 
     @property
+    def running(self) -> int:
+        """Count the keys that workers hold."""
+        return len(self._processing)
+
+    @property
     def oldest_age(self) -> float:
         """Seconds for which the key that waits longest has waited; 0 when none waits."""
         since = [moment for keys in self._waiting.values() for moment in keys.values()]
