@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from inferfleet.api.base import PLURAL
 from inferfleet.handlers import process, watchdog
 from inferfleet.handlers.process import Process, RunOptions
 from inferfleet.kube.connection import Connection
 from support.cuts import Cut, Killed, Line
 from support.fake_kube.clients import connection_to
+from support.fake_kube.storage import Change
 from support.operator_run import Listener, ScriptedAsker
 from support.simulation import Simulation
 from support.virtual_time import OWNER, LoopClock, VirtualLoop
@@ -45,7 +47,7 @@ def leave(status: int) -> None:
 
 @dataclass(slots=True, eq=False)
 class Shell:
-    """Wakes as kopf does, and ends when a test says so."""
+    """Wakes as kopf does, and ends as kopf does when its kind is not there."""
 
     simulation: Simulation
     whole: Process
@@ -58,7 +60,19 @@ class Shell:
         assert operator is not None
         operator._prober._asker = ScriptedAsker(self.simulation._answer)
         self.listener = Listener(self.simulation.fake, operator)
-        self.listener.start()
+        if any(kind.plural == PLURAL for kind in self.simulation.fake.api.resources.values()):
+            self.listener.start()
+            self.simulation.fake.api.storage.listen(self._seen)
+        else:
+            self._end()
+
+    def _seen(self, change: Change) -> None:
+        if change.resource.plural == "customresourcedefinitions" and change.after is None:
+            self._end()
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 @dataclass(slots=True, eq=False)
@@ -114,6 +128,10 @@ class Replica:
     @property
     def leads(self) -> bool:
         return self.status is None and self.process.leads
+
+    @property
+    def has_led(self) -> bool:
+        return self.process.leads
 
     @property
     def led_since(self) -> float:
