@@ -60,7 +60,7 @@ async def test_row_21_watches_that_fall_silent_cost_seventy_seconds_at_most(sim:
 
 
 @pytest.mark.parametrize("how", ["compacted", "restarted"])
-async def test_rows_22_26_after_a_gap_what_was_deleted_and_made_meanwhile_is_known(sim: Simulation, how: str) -> None:
+async def test_row_22_26_after_a_gap_what_was_deleted_and_made_meanwhile_is_known(sim: Simulation, how: str) -> None:
     run = await sim.operator()
     sim.apply("stays")
     sim.apply("goes")

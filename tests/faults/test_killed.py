@@ -1,4 +1,4 @@
-"""Rows 1 and 2: an operator is killed before or after any write, and another one carries on.
+"""Rows 1 to 3: an operator is killed before or after any write, and another one carries on.
 
 The one rule: every write of an operation is a point, and the end of each run is compared with a run without a kill.
 """
@@ -13,7 +13,7 @@ each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda ope
 
 
 @each_operation
-async def test_rows_01_02_killed_before_or_after_any_write_it_converges_without_duplicates(
+async def test_row_01_02_03_killed_before_or_after_any_write_it_converges_without_duplicates(
     operation: Operation,
 ) -> None:
     begin = await beginning(operation)
@@ -28,7 +28,7 @@ async def test_rows_01_02_killed_before_or_after_any_write_it_converges_without_
 
 
 @each_operation
-async def test_rows_01_02_operators_that_die_again_and_again_get_there_all_the_same(operation: Operation) -> None:
+async def test_row_01_02_03_operators_that_die_again_and_again_get_there_all_the_same(operation: Operation) -> None:
     begin = await beginning(operation)
     story = await undisturbed(operation, begin)
 

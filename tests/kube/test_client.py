@@ -40,7 +40,7 @@ async def every_write(client: Client) -> list[KubeError]:
     return [error for error in found if isinstance(error, KubeError)]
 
 
-async def test_row_9_no_write_leaves_a_replica_that_may_not_write_and_reads_still_do(
+async def test_row_09_no_write_leaves_a_replica_that_may_not_write_and_reads_still_do(
     fake: FakeKube, clock: ManualClock
 ) -> None:
     async with open_client(connection_to(fake.url), clock.hurried, may_write=lambda: False) as client:
@@ -51,7 +51,7 @@ async def test_row_9_no_write_leaves_a_replica_that_may_not_write_and_reads_stil
     assert fake.writes() == []
 
 
-async def test_row_9_the_right_to_write_is_asked_after_the_wait_for_a_turn(fake: FakeKube) -> None:
+async def test_row_09_the_right_to_write_is_asked_after_the_wait_for_a_turn(fake: FakeKube) -> None:
     clock, leads = ManualClock(), True
     limits = Limits(writes=(1, 1))
     async with open_client(connection_to(fake.url), clock.time, may_write=lambda: leads, limits=limits) as client:
@@ -67,7 +67,7 @@ async def test_row_9_the_right_to_write_is_asked_after_the_wait_for_a_turn(fake:
     assert [entry.name for entry in fake.writes()] == ["one"]
 
 
-async def test_row_9_the_right_to_write_is_asked_again_before_a_second_attempt(fake: FakeKube) -> None:
+async def test_row_09_the_right_to_write_is_asked_again_before_a_second_attempt(fake: FakeKube) -> None:
     clock, leads = ManualClock(), [True, False]
     async with open_client(connection_to(fake.url), clock.hurried, may_write=lambda: leads.pop(0)) as client:
         with fake.fault(status=429, retry_after=1), pytest.raises(KubeError, match="NotLeader"):
@@ -211,7 +211,7 @@ async def test_row_20_an_answer_that_breaks_off_is_told_as_unreachable(
     assert error.value.reason == "Unreachable"
 
 
-async def test_row_2_a_write_whose_answer_was_lost_is_harmless_to_repeat(fake: FakeKube, client: Client) -> None:
+async def test_row_02_a_write_whose_answer_was_lost_is_harmless_to_repeat(fake: FakeKube, client: Client) -> None:
     manifest = config_map("one", {"a": "1"})
     with fake.fault(verb="patch", reset=True, landed=True), pytest.raises(KubeError):
         await client.apply(manifest)

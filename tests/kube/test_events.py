@@ -157,7 +157,7 @@ async def test_a_failure_to_tell_harms_nobody(fake: FakeKube, recorder: EventRec
     assert recorder.dropped == 1
 
 
-async def test_row_9_a_replica_that_may_not_write_tells_nothing(fake: FakeKube, clock: ManualClock) -> None:
+async def test_row_09_a_replica_that_may_not_write_tells_nothing(fake: FakeKube, clock: ManualClock) -> None:
     async with open_client(connection_to(fake.url), clock.hurried, may_write=lambda: False) as client:
         recorder = EventRecorder(client, "pod-1", clock.time)
         async with running(recorder.run()):

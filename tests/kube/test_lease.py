@@ -42,7 +42,7 @@ async def test_a_leader_renews_every_two_seconds(election: Election, clock: Manu
     assert election.spec["acquireTime"] == "2026-01-01T00:00:00.000000Z"
 
 
-async def test_row_7_of_two_replicas_that_start_together_one_leads_and_one_writes_nothing(
+async def test_row_07_of_two_replicas_that_start_together_one_leads_and_one_writes_nothing(
     election: Election, clock: ManualClock
 ) -> None:
     first, second = await asyncio.gather(election.join("one"), election.join("two"))
@@ -54,7 +54,9 @@ async def test_row_7_of_two_replicas_that_start_together_one_leads_and_one_write
     assert first.lease.transitions == 0
 
 
-async def test_row_7_of_two_creations_at_the_same_moment_one_is_refused(election: Election, clock: ManualClock) -> None:
+async def test_row_07_of_two_creations_at_the_same_moment_one_is_refused(
+    election: Election, clock: ManualClock
+) -> None:
     slow = ManualClock()
     for name in ("one", "two"):
         replica = await election.join(name, slow)
@@ -64,7 +66,7 @@ async def test_row_7_of_two_creations_at_the_same_moment_one_is_refused(election
     assert len(election.leaders()) == 1
 
 
-async def test_row_8_a_killed_leader_is_followed_within_twenty_seconds(election: Election, clock: ManualClock) -> None:
+async def test_row_08_a_killed_leader_is_followed_within_twenty_seconds(election: Election, clock: ManualClock) -> None:
     first = await election.join("one")
     second = await election.join("two")
     await clock.advance(31)
@@ -77,7 +79,7 @@ async def test_row_8_a_killed_leader_is_followed_within_twenty_seconds(election:
     assert second.lease.transitions == 1
 
 
-async def test_row_6_a_leader_that_releases_is_followed_within_three_seconds(
+async def test_row_06_a_leader_that_releases_is_followed_within_three_seconds(
     election: Election, clock: ManualClock
 ) -> None:
     first = await election.join("one")
@@ -94,7 +96,7 @@ async def test_row_6_a_leader_that_releases_is_followed_within_three_seconds(
     assert second.leads_since - released_at <= 3
 
 
-async def test_row_6_a_replica_that_does_not_lead_releases_nothing(election: Election) -> None:
+async def test_row_06_a_replica_that_does_not_lead_releases_nothing(election: Election) -> None:
     await election.join("one")
     second = await election.join("two")
 

@@ -16,7 +16,7 @@ from support.fake_kube.leases import DirectLeases
 WRITE_SECONDS = Limits().write_seconds
 
 
-async def test_row_9_a_leader_that_was_frozen_may_not_write_and_ends(election: Election, clock: ManualClock) -> None:
+async def test_row_09_a_leader_that_was_frozen_may_not_write_and_ends(election: Election, clock: ManualClock) -> None:
     frozen_clock = ManualClock()
     frozen = await election.join("one", frozen_clock)
     second = await election.join("two")
@@ -32,7 +32,7 @@ async def test_row_9_a_leader_that_was_frozen_may_not_write_and_ends(election: E
     assert len(frozen.api.writes) == writes
 
 
-async def test_row_9_a_leader_that_was_frozen_alone_ends_without_trying_to_renew(
+async def test_row_09_a_leader_that_was_frozen_alone_ends_without_trying_to_renew(
     election: Election, clock: ManualClock
 ) -> None:
     frozen = await election.join("one")
