@@ -36,11 +36,13 @@ def _apart() -> Json:
 def _repairs(lab: Lab) -> list[tuple[str, float]]:
     return [
         ("pod deleted", _timed(lab, lambda: _delete_pod(lab))),
+        ("pod drained", _drained(lab)),
         ("child edited", _by_hand(lab, "scaled")),
         ("child deleted", _by_hand(lab, "deleted")),
         ("dead model", _timed(lab, lambda: _kill_model(lab))),
         ("GPU failed", _gpu(lab)),
         ("node cut", _node(lab)),
+        ("pods drained", _drained(lab)),
     ]
 
 
@@ -50,6 +52,15 @@ def _timed(lab: Lab, breaks: Callable[[], str]) -> float:
     gone = breaks()
     wait_for(lambda: gone not in _uids(lab), "the broken replica to go", 180)
     lab.ready(NAME, 180)
+    return time.monotonic() - begun
+
+
+def _drained(lab: Lab) -> float:
+    """Wait until deleted pods have ended: one that serves nobody does not use up its grace period of minutes."""
+    begun = time.monotonic()
+    wait_for(
+        lambda: not any("deletionTimestamp" in pod["metadata"] for pod in lab.children("pods", NAME)), "drains", 90
+    )
     return time.monotonic() - begun
 
 

@@ -234,7 +234,7 @@ def test_a_connection_that_is_always_cut(hub: RunningHub, fetch: Fetcher) -> Non
         outcome = fetch(at)
 
     assert (outcome.reason, exit_status(outcome)) == ("ConnectionLost", MAY_PASS)
-    assert "1024 KiB of the file are kept" in outcome.message
+    assert "1.0 MiB of the file are kept" in outcome.message
     cut = [entry for entry in hub.asked(at) if entry["cdn"]]
     assert len(cut) == fetch.options.persistence.attempts
 
