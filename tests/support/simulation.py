@@ -8,7 +8,7 @@ The one rule: nothing here knows what the operator should do; it only shows what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -111,7 +111,12 @@ class Simulation:
 
     def status(self, name: str = "m", namespace: str = "default") -> Json:
         """Look at a ModelDeployment's status."""
-        return (self.model(name, namespace) or {}).get("status") or {}
+        return (self._stored(PLURAL, name, namespace) or {}).get("status") or {}
+
+    def _stored(self, plural: str, name: str, namespace: str) -> Json | None:
+        """Look at an object itself, of which nothing may be changed: a copy costs too much where one looks again."""
+        found = self.fake.api.storage.get(self.fake.api.resource(plural), (namespace, name))
+        return found.obj if found else None
 
     def condition(self, kind: str, name: str = "m", namespace: str = "default") -> Json:
         """Look at a condition; empty without it."""
@@ -125,12 +130,12 @@ class Simulation:
 
     def at_rest(self, name: str = "m", namespace: str = "default") -> bool:
         """Tell whether a model is as its current spec wants: it may serve, be suspended, or be gone."""
-        model = self.model(name, namespace)
+        model = self._stored(PLURAL, name, namespace)
         if model is None:
             return True
         current = self.status(name, namespace).get("observedGeneration") == model["metadata"]["generation"]
         moves = self.condition("Reconciling", name, namespace) or self.condition("Stalled", name, namespace)
-        return current and not moves and not any("deletionTimestamp" in pod["metadata"] for pod in self.pods(name))
+        return current and not moves and not any("deletionTimestamp" in pod["metadata"] for pod in self._pods(name))
 
     def serves(self, name: str = "m", namespace: str = "default") -> bool:
         """Tell whether a model serves as its current spec wants."""
@@ -142,7 +147,14 @@ class Simulation:
 
     def ready(self, name: str = "m") -> int:
         """Count the replicas that requests are sent to now."""
-        return sum(_serves(pod) for pod in self.pods(name))
+        return sum(_serves(pod) for pod in self._pods(name))
+
+    def _pods(self, name: str) -> Iterator[Json]:
+        """Look at a model's serving pods themselves; as `_stored`."""
+        for stored in self.fake.api.storage.all(self.fake.api.resource("pods")):
+            labels = stored.obj["metadata"].get("labels") or {}
+            if labels.get(names.MODEL) == name and labels.get(names.ROLE) == names.ROLE_SERVER:
+                yield stored.obj
 
     def children(self, name: str = "m") -> dict[str, list[Json]]:
         """List what was made for a model, by kind."""

@@ -13,7 +13,7 @@ from inferfleet.api.base import Json
 from support.fake_kube.api import Api
 from support.fake_kube.apply import Author
 from support.fake_kube.resources import Resource
-from support.fake_kube.storage import Change, Key
+from support.fake_kube.storage import Change, Key, key_of
 
 
 @dataclass(slots=True)
@@ -30,6 +30,10 @@ class Hands:
     def set_status(self, resource: Resource, obj: Json, manager: str) -> None:
         """Write an object's status, if it changed."""
         meta = obj["metadata"]
+        found = self.api.storage.get(resource, key_of(obj))
+        known = (found.obj.get("status") or {}) if found else {}
+        if found and all(known.get(name) == value for name, value in obj["status"].items()):
+            return
         author = self.author(manager, "status")
         self.api.patch(resource, meta.get("namespace") or "", meta["name"], {"status": obj["status"]}, author)
 

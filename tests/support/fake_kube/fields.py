@@ -18,7 +18,7 @@ Path = tuple[str, ...]
 _UNOWNED = {
     ("f:apiVersion",), ("f:kind",), ("f:metadata", "f:name"), ("f:metadata", "f:namespace"), ("f:metadata", "f:uid"),
     ("f:metadata", "f:creationTimestamp"), ("f:metadata", "f:generation"), ("f:metadata", "f:resourceVersion"),
-    ("f:metadata", "f:managedFields"), ("f:metadata", "f:deletionTimestamp"),
+    ("f:metadata", "f:deletionTimestamp"),
     ("f:metadata", "f:deletionGracePeriodSeconds"),
 }  # fmt: skip
 _DEFAULTED_KEYS = {"protocol": "TCP"}
@@ -42,24 +42,34 @@ class Owner:
 
 def fields_of(obj: Json, resource: Resource) -> dict[Path, Value]:
     """Map every field that can be owned to its value; an element of a list is a field of its own, without a value."""
-    return {path: value for path, value in _walk(obj, resource, (), ()) if path not in _UNOWNED}
+    found: dict[Path, Value] = {}
+    for name, child in obj.items():
+        if name != "metadata":
+            _collect(child, resource, (name,), (f"f:{name}",), found)
+    for name, child in obj.get("metadata", {}).items():
+        if name != "managedFields":
+            _collect(child, resource, ("metadata", name), ("f:metadata", f"f:{name}"), found)
+    for path in _UNOWNED & found.keys():
+        del found[path]
+    return found
 
 
-def _walk(value: Value, resource: Resource, names: MergeKeys, path: Path) -> Iterator[tuple[Path, Value]]:
-    if isinstance(value, dict) and value and not (names and resource.is_atomic_map(names)):
+def _collect(value: Value, resource: Resource, names: MergeKeys, path: Path, found: dict[Path, Value]) -> None:
+    """Add a value's fields; not by generators, in which a fake would spend most of its time."""
+    if isinstance(value, dict) and value and not resource.is_atomic_map(names):
         for name, child in value.items():
-            yield from _walk(child, resource, (*names, name), (*path, f"f:{name}"))
+            _collect(child, resource, (*names, name), (*path, f"f:{name}"), found)
         return
-    keys = resource.merge_keys(names) if isinstance(value, list) and names else ATOMIC
+    keys = resource.merge_keys(names) if isinstance(value, list) else ATOMIC
     if keys == ATOMIC or not value:
-        yield path, value
+        found[path] = value
         return
     for element in value:
         inner = (*path, element_name(element, keys))
-        yield inner, None
+        found[inner] = None
         if keys != SET:
             for name, child in element.items():
-                yield from _walk(child, resource, (*names, name), (*inner, f"f:{name}"))
+                _collect(child, resource, (*names, name), (*inner, f"f:{name}"), found)
 
 
 def element_name(element: Value, keys: MergeKeys) -> str:
