@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from inferfleet.api.base import Json
@@ -34,6 +35,7 @@ def revision_hash(spec: ModelDeploymentSpec, restarted: str = "") -> str:
     return digest(content)[:8]
 
 
+@lru_cache(maxsize=1024)
 def shape_hash(product: str, gpus: int, tensor_parallel: int, pipeline_parallel: int) -> str:
     """Name a shape: 4 hexadecimal digits over product, GPUs and parallelism."""
     return digest([product, gpus, tensor_parallel, pipeline_parallel])[:4]
