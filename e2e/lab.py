@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -80,8 +80,16 @@ class Lab:
         try:
             yield lab
         finally:
+            lab._empty()
             rig.kubectl("delete", "namespace", namespace, "--wait=true", "--timeout=120s", check=False)
             rig.levers.volumes.recycle()
+
+    def _empty(self) -> None:
+        """Delete the models and wait for their pods: the namespace controller waits by the longest grace period."""
+        kind = "modeldeployments.inferfleet.dev"
+        self.rig.kubectl("-n", self.namespace, "delete", kind, "--all", "--timeout=60s", check=False)
+        with suppress(ScenarioError):
+            wait_for(lambda: not self.children("pods"), "pods to end", 60)
 
     def path(self, name: str = "") -> str:
         """Build the path of a model, or of all models here."""

@@ -51,7 +51,8 @@ def _timed(lab: Lab, breaks: Callable[[], str]) -> float:
     begun = time.monotonic()
     gone = breaks()
     wait_for(lambda: gone not in _uids(lab), "the broken replica to go", 180)
-    lab.ready(NAME, 180)
+    wait_for(lambda: sum(is_ready(pod) for pod in lab.pods(NAME)) == 2, "two ready replicas", 180)
+    lab.ready(NAME, 60)
     return time.monotonic() - begun
 
 

@@ -34,7 +34,7 @@ def _holder(lab: Lab) -> str:
     return str(lab.rig.get(LEASE)["spec"].get("holderIdentity", ""))
 
 
-def _leader(lab: Lab) -> str:
+def wait_for_leader(lab: Lab) -> str:
     """Wait for two ready replicas of which one leads, and name that one."""
 
     def look() -> str:
@@ -47,7 +47,7 @@ def _leader(lab: Lab) -> str:
 
 def _measure(lab: Lab, how: str, limit: float) -> float:
     """End the leader, and measure until another holds the Lease and acts on a new object."""
-    leader = _leader(lab)
+    leader = wait_for_leader(lab)
     begun = time.monotonic()
     if how == "term":
         lab.rig.kubectl("-n", NAMESPACE, "delete", "pod", leader, "--wait=false")
@@ -69,7 +69,7 @@ def _acts(lab: Lab, name: str) -> None:
 
 def _frozen(lab: Lab) -> float:
     since = audit.mark()
-    leader = _leader(lab)
+    leader = wait_for_leader(lab)
     wait_for(lambda: _writes(leader, since), "a write that the audit log ascribes to the leader", 20)
     begun = time.monotonic()
     lab.rig.levers.pods.freeze_process(NAMESPACE, leader, "operator", PROCESS)
@@ -81,7 +81,7 @@ def _frozen(lab: Lab) -> float:
     _acts(lab, "after-frozen")
     late = _writes(leader, since)
     must(not late, f"the frozen leader wrote {len(late)} times after it was thawed")
-    _leader(lab)
+    wait_for_leader(lab)
     return round(seconds, 1)
 
 

@@ -9,12 +9,25 @@ import pytest
 from ecosystem.chart import CASES, of_kind, render, the_only
 from inferfleet.api.base import Json
 from inferfleet.fleet import names
-from inferfleet.kube.kinds import CHILDREN, EVENTS, LEASES, MODEL_DEPLOYMENTS, NODES, PODS, RESOURCE_QUOTAS, Kind
+from inferfleet.kube.kinds import (
+    BUDGETS,
+    CHILDREN,
+    CLAIMS,
+    EVENTS,
+    LEASES,
+    MODEL_DEPLOYMENTS,
+    NETWORK_POLICIES,
+    NODES,
+    PODS,
+    RESOURCE_QUOTAS,
+    Kind,
+)
 
 pytestmark = pytest.mark.ecosystem
 
 Right = tuple[str, str, str]
-READ = ("get", "list", "watch")
+LOOK = ("list", "watch")
+READ = ("get", *LOOK)
 NEVER = ("secrets", "pods/exec", "pods/log", "pods/attach", "pods/portforward", "serviceaccounts/token", "roles",
          "rolebindings", "clusterroles", "clusterrolebindings", "customresourcedefinitions")  # fmt: skip
 PAIRS = [
@@ -55,12 +68,14 @@ def operator_roles(objects: list[Json], namespace: str | None) -> list[Json]:
     return [r for r in roles if r["metadata"]["name"] in bound and r["metadata"].get("namespace") == namespace]
 
 
+NEVER_DELETED = (CLAIMS, BUDGETS, NETWORK_POLICIES)
 MODELS = (
     on(MODEL_DEPLOYMENTS, *READ)
     | {(MODEL_DEPLOYMENTS.group, f"{MODEL_DEPLOYMENTS.plural}/status", "patch")}
-    | set().union(*(on(kind, *READ, "create", "patch", "delete") for kind in CHILDREN))
-    | on(PODS, *READ, "patch", "delete")
-    | on(RESOURCE_QUOTAS, *READ)
+    | set().union(*(on(kind, *READ, "create", "patch") for kind in CHILDREN))
+    | set().union(*(on(kind, "delete") for kind in CHILDREN if kind not in NEVER_DELETED))
+    | on(PODS, *LOOK, "patch", "delete")
+    | on(RESOURCE_QUOTAS, *LOOK)
     | on(EVENTS, "create", "patch")
 )
 LEASE = {(LEASES.group, "leases", "create")} | {
@@ -75,14 +90,14 @@ def granted(objects: list[Json], namespace: str | None) -> set[Right]:
 def test_over_all_namespaces_the_operator_has_these_rights_and_no_other() -> None:
     objects = render({})
 
-    assert granted(objects, None) == MODELS | on(NODES, *READ)
+    assert granted(objects, None) == MODELS | on(NODES, *LOOK)
     assert granted(objects, "inferfleet-system") == LEASE
 
 
 def test_in_chosen_namespaces_it_has_a_role_in_each_and_sees_nodes_and_pods_of_others() -> None:
     objects = render({"watchNamespaces": ["team-a", "team-b"]})
 
-    assert granted(objects, None) == on(NODES, *READ) | on(PODS, *READ)
+    assert granted(objects, None) == on(NODES, *LOOK) | on(PODS, *LOOK)
     assert granted(objects, "team-a") == granted(objects, "team-b") == MODELS
     assert granted(objects, "inferfleet-system") == LEASE
 
@@ -90,7 +105,7 @@ def test_in_chosen_namespaces_it_has_a_role_in_each_and_sees_nodes_and_pods_of_o
 def test_the_look_at_other_teams_pods_can_be_taken_away() -> None:
     objects = render({"watchNamespaces": ["team-a"], "rbac": {"foreignPods": False}})
 
-    assert granted(objects, None) == on(NODES, *READ)
+    assert granted(objects, None) == on(NODES, *LOOK)
 
 
 @pytest.mark.parametrize("values", PAIRS, ids=str)
