@@ -60,7 +60,7 @@ class Listener:
     def _seen(self, change: Change) -> None:
         stored = change.after or change.before
         if change.resource.plural == MODEL_DEPLOYMENTS.plural and stored is not None and not self.deaf:
-            self.operator.queue.add(Key(*key_of(stored.obj)))
+            self.operator.told(Key(*key_of(stored.obj)), stored.obj["metadata"]["resourceVersion"])
 
 
 @dataclass(slots=True, eq=False)

@@ -64,6 +64,10 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, strict=True)
     rules: ClassVar[tuple[Rule, ...]] = ()
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Share it: pydantic copies each default anew for every object, and nobody changes one."""
+        return self
+
     @model_validator(mode="after")
     def _keep_rules(self) -> Self:
         for rule in type(self).rules:

@@ -5,7 +5,7 @@ The one rule: a GPU is free when it is allocatable and no bound, unfinished pod 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 GPU = "nvidia.com/gpu"
@@ -65,12 +65,18 @@ class Fleet:
     nodes: tuple[Node, ...] = ()
     pods: tuple[GpuPod, ...] = ()
     blind: bool = False
+    _free: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    """The answer that was given before: every model asks for it."""
 
-    def free(self, without: Iterable[str] = ()) -> dict[str, int]:
-        """Count the free GPUs of each node, as if the pods with these uids were gone."""
-        gone = set(without)
+    def free(self) -> Mapping[str, int]:
+        """Count the free GPUs of each node."""
+        if not self._free:
+            self._free.update(self._counted())
+        return self._free
+
+    def _counted(self) -> dict[str, int]:
         left = {node.name: node.gpus for node in self.nodes}
         for pod in self.pods:
-            if pod.node in left and pod.uid not in gone:
+            if pod.node in left:
                 left[pod.node] -= pod.gpus
         return {name: max(0, gpus) for name, gpus in left.items()}

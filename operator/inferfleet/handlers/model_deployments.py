@@ -90,7 +90,7 @@ def settings() -> kopf.OperatorSettings:
     return found
 
 
-def registry(wake: Callable[[Key], None], login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
+def registry(wake: Callable[[Key, str], None], login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
     """Register the one handler, and the way in; `wake` may be called from kopf's thread."""
     found = kopf.OperatorRegistry()
 
@@ -99,7 +99,7 @@ def registry(wake: Callable[[Key], None], login: Callable[[], kopf.AiohttpSessio
         return login()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=found)
-    async def woken(namespace: str | None, name: str | None, **_: object) -> None:
-        wake(Key(namespace or "", name or ""))
+    async def woken(namespace: str | None, name: str | None, meta: kopf.Meta, **_: object) -> None:
+        wake(Key(namespace or "", name or ""), str(meta.get("resourceVersion", "")))
 
     return found

@@ -214,10 +214,10 @@ class Shell:
         finally:
             beating.cancel()
 
-    def _wake(self, key: Key) -> None:
+    def _wake(self, key: Key, version: str) -> None:
         operator = self._process.operator
         if operator is not None:
-            self._loop.call_soon_threadsafe(operator.queue.add, key)
+            self._loop.call_soon_threadsafe(operator.told, key, version)
 
     def _login(self) -> kopf.AiohttpSession:
         options = self._process.options

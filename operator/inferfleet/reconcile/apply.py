@@ -13,11 +13,10 @@ from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.errors import KubeError, NotReadyYet
 from inferfleet.fleet import names
-from inferfleet.fleet.revision import digest
 from inferfleet.kube import facts
 from inferfleet.kube.claims import claim_patch
 from inferfleet.kube.client import Client
-from inferfleet.kube.compare import differs
+from inferfleet.kube.compare import differs, fingerprint
 from inferfleet.kube.kinds import (
     CONFIG_MAPS,
     CONTROLLER_REVISIONS,
@@ -76,13 +75,19 @@ async def _apply(manifest: Json, hand: Hand) -> None:
     """Make a child as the manifest says, if it is not."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
     live = await _live(kind, name, hand)
-    wanted = _signed(manifest)
+    mark = fingerprint(manifest)
+    if live is not None and hand.caches.is_as(live, mark):
+        return
+    wanted = _signed(manifest, mark)
     paths = differs(wanted, live) if live else []
     if live is None or paths:
         live = await hand.client.apply(wanted, kind)
         hand.caches.children[kind].learn(live)
         paths = differs(wanted, live)
-    await _patch(ours.correction(wanted, live, kind, paths), hand.ref(kind, name), hand)
+    patch = ours.correction(wanted, live, kind, paths)
+    if not patch and not paths:
+        hand.caches.found_as(live, mark)
+    await _patch(patch, hand.ref(kind, name), hand)
 
 
 async def _patch(patch: Json, ref: Ref, hand: Hand) -> None:
@@ -90,10 +95,10 @@ async def _patch(patch: Json, ref: Ref, hand: Hand) -> None:
         hand.caches.children[ref.kind].learn(await hand.client.merge_patch(ref, patch))
 
 
-def _signed(manifest: Json) -> Json:
-    """Note the manifest's digest in it, so that a field that we stop rendering is a difference too."""
+def _signed(manifest: Json, mark: str) -> Json:
+    """Note the manifest's name in it, so that a field that we stop rendering is a difference too."""
     meta = manifest["metadata"]
-    notes = {**meta.get("annotations", {}), names.APPLIED: digest(manifest)[:16]}
+    notes = {**meta.get("annotations", {}), names.APPLIED: mark}
     return {**manifest, "metadata": {**meta, "annotations": notes}}
 
 

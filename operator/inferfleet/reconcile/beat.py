@@ -6,7 +6,7 @@ The one rule: it starts from the object as the API server has it now, and nothin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inferfleet.api.base import Json
 from inferfleet.errors import InferfleetError, KubeError, NotReadyYet, SpecError
@@ -37,6 +37,8 @@ class Beat:
     sources: Sources
     recorder: EventRecorder
     now: Callable[[], float]
+    written: dict[Key, str] = field(default_factory=dict)
+    """The version that each model had when we wrote its status."""
 
     async def run(self, key: Key) -> float | None:
         """Look at one model and do what it needs; return in how many seconds to look again, None for the resync."""
@@ -87,11 +89,12 @@ class Beat:
         meta = raw["metadata"]
         ref = Ref(MODEL_DEPLOYMENTS, meta["namespace"], meta["name"])
         try:
-            await self.client.patch_status(ref, status, meta["resourceVersion"])
+            answer = await self.client.patch_status(ref, status, meta["resourceVersion"])
         except KubeError as error:
             if error.status not in TOO_LARGE or short == status:
                 raise
-            await self.client.patch_status(ref, short, meta["resourceVersion"])
+            answer = await self.client.patch_status(ref, short, meta["resourceVersion"])
+        self.written[Key(meta["namespace"], meta["name"])] = answer["metadata"]["resourceVersion"]
 
     def _watch(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
         """Say which pods are to be probed and read, and whether the model waits for a GPU."""
@@ -100,15 +103,16 @@ class Beat:
         downloads = [(job.pod_uid, job.ip if job.state == "Running" else "") for job in snapshot.downloads]
         self.sources.reader.watch(key, downloads)
         conditions = {each["type"]: each["status"] for each in plan.status.get("conditions", [])}
-        if conditions.get("Scheduled") == "True" and conditions.get("Ready") == "True":
-            self.sources.caches.waiting.discard(key)
-        else:
-            self.sources.caches.waiting.add(key)
+        ready, scheduled = conditions.get("Ready") == "True", conditions.get("Scheduled")
+        # While it is not known what is to be scheduled, a GPU more or less makes no difference.
+        waits = scheduled == "False" or (scheduled == "True" and not ready)
+        self.sources.caches.concern(key, settled=ready and scheduled == "True", waits=waits)
 
     def _forget(self, key: Key) -> None:
         self.sources.prober.forget(key)
         self.sources.reader.forget(key)
-        self.sources.caches.waiting.discard(key)
+        self.sources.caches.concern(key, settled=True, waits=False)
+        self.written.pop(key, None)
 
     def _tell(self, raw: Json, announce: tuple[Announce, ...]) -> None:
         meta = raw["metadata"]

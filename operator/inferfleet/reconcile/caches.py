@@ -61,12 +61,21 @@ class NamespacedQuota:
 class Caches:
     """All stores of one operator."""
 
-    def __init__(self, config: FleetConfig, wake: Wake) -> None:
-        """Start empty; `wake` is told of each model that a change concerns."""
+    def __init__(self, config: FleetConfig, wake: Wake, wake_soon: Wake) -> None:
+        """Start empty; `wake` is told of each model that a change concerns, `wake_soon` of those that it may concern.
+
+        Many wake-ups of a model that come soon after another may be one.
+        """
         self._config = config
         self._wake = wake
+        self._wake_soon = wake_soon
+        self.unsettled: set[Key] = set()
+        """Models that do not serve as wanted: a change of nodes wakes them."""
         self.waiting: set[Key] = set()
-        """Models that wait for a GPU: a change of nodes or of GPU pods wakes them."""
+        """Those of them that wait for a GPU: a change of GPU pods wakes them too."""
+        self._fleet: Fleet | None = None
+        self._as: dict[str, tuple[str, str]] = {}
+        """The version of a child that was found to be as a manifest wants it, and that manifest's name, by uid."""
         self.children: dict[Kind, Store[Child]] = {
             kind: Store(_decoder(kind), self._child_changed, lambda child: str(child.key)) for kind in CHILDREN
         }
@@ -86,8 +95,28 @@ class Caches:
         return found | {"gpupods": len(self.gpu_pods)}
 
     def fleet(self) -> Fleet:
-        """Put nodes and GPU pods together."""
-        return Fleet(tuple(self.nodes), tuple(self.gpu_pods), blind=not self._config.foreign_pods)
+        """Put nodes and GPU pods together; it is the same one until something changes."""
+        if self._fleet is None:
+            self._fleet = Fleet(tuple(self.nodes), tuple(self.gpu_pods), blind=not self._config.foreign_pods)
+        return self._fleet
+
+    def is_as(self, live: Json, mark: str) -> bool:
+        """Tell whether this very state of a child was compared with this very manifest before, and held all of it."""
+        meta = live["metadata"]
+        return self._as.get(meta["uid"]) == (meta["resourceVersion"], mark)
+
+    def found_as(self, live: Json, mark: str) -> None:
+        """Remember that a state of a child holds all of a manifest."""
+        meta = live["metadata"]
+        self._as[meta["uid"]] = (meta["resourceVersion"], mark)
+
+    def concern(self, key: Key, *, settled: bool, waits: bool) -> None:
+        """Say whether a model serves as wanted, and whether it waits for a GPU."""
+        for chosen, models in ((not settled, self.unsettled), (waits, self.waiting)):
+            if chosen:
+                models.add(key)
+            else:
+                models.discard(key)
 
     def informers(self, client: Client, time: Time, meter: InformerMeter) -> list[Informer[Any]]:
         """Make the informers that keep the stores equal to the API server."""
@@ -104,24 +133,25 @@ class Caches:
             watched.append((Watched(PODS), self.gpu_pods))
         return [Informer(client, each, store, time, meter) for each, store in watched]
 
-    def wake_waiting(self) -> None:
-        """Wake every model that waits for a GPU."""
-        for key in tuple(self.waiting):
-            self._wake(key)
-
     def _child_changed(self, before: Child | None, after: Child | None) -> None:
+        if after is None and before is not None:
+            self._as.pop(before.raw["metadata"]["uid"], None)
         self._wake_all(child.key for child in (before, after) if child)
 
     def _pod_changed(self, before: OwnPod | None, after: OwnPod | None) -> None:
         self._wake_all(pod.key for pod in (before, after) if pod)
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:
+        self._fleet = None
         name = (after or before or Node("")).name
         self._wake_all(pod.key for pod in self.pods if pod.replica and pod.replica.node == name)
-        self.wake_waiting()
+        for key in tuple(self.unsettled):
+            self._wake_soon(key)
 
     def _gpus_changed(self, _before: object, _after: object) -> None:
-        self.wake_waiting()
+        self._fleet = None
+        for key in tuple(self.waiting):
+            self._wake_soon(key)
 
     def _wake_all(self, keys: Iterable[Key]) -> None:
         for key in set(keys):

@@ -16,10 +16,13 @@ from inferfleet.kube.timing import Time
 from inferfleet.reconcile.beat import Beat
 from inferfleet.reconcile.caches import Caches
 from inferfleet.reconcile.observe import Sources
-from inferfleet.reconcile.queue import Queue
+from inferfleet.reconcile.queue import Key, Queue
 from inferfleet.reconcile.workers import BeatMeter, Workers
 from inferfleet.serving.prober import Prober
 from inferfleet.serving.progress import ProgressReader
+
+GATHER_SECONDS = 1.0
+"""For so long changes of GPUs are gathered, before the models that wait for one look at them."""
 
 
 class Meter(InformerMeter, BeatMeter, Protocol):
@@ -44,15 +47,20 @@ class Operator:
         """Put the parts together; nothing runs yet."""
         self.queue = Queue(time.monotonic, time.around)
         self.synced = False
-        self._caches = Caches(config, self.queue.add)
+        self._caches = Caches(config, self.queue.add, lambda key: self.queue.later(key, GATHER_SECONDS))
         self._prober = Prober(time, self.queue.add)
         self._reader = ProgressReader(time, self.queue.add)
         self._recorder = EventRecorder(client, identity, time)
         sources = Sources(self._caches, self._prober, self._reader, config)
-        beat = Beat(client, sources, self._recorder, lambda: time.now().timestamp())
-        self._workers = Workers(self.queue, beat.run, meter, time.monotonic, time.around)
+        self._beat = Beat(client, sources, self._recorder, lambda: time.now().timestamp())
+        self._workers = Workers(self.queue, self._beat.run, meter, time.monotonic, time.around)
         self._informers = self._caches.informers(client, time, meter)
         self._stopping = asyncio.Event()
+
+    def told(self, key: Key, version: str) -> None:
+        """Take in that a model is at a version: if a beat of ours made it so, there is nothing new in it."""
+        if self._beat.written.get(key) != version:
+            self.queue.add(key)
 
     @property
     def cached(self) -> dict[str, int]:
