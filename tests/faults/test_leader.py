@@ -30,8 +30,8 @@ async def load(sim: Simulation) -> AsyncIterator[None]:
 
     async def edit() -> None:
         for count in range(10_000):
-            sim.apply("xy"[count % 2], replicas=1 + count // 20 % 3, rollout={"progressDeadlineSeconds": 600 + count})
-            await asyncio.sleep(0.2)
+            sim.apply("xy"[count % 2], replicas=1 + count // 10 % 3, rollout={"progressDeadlineSeconds": 600 + count})
+            await asyncio.sleep(0.4)
 
     editing = asyncio.create_task(edit())
     await sim.passes(5.0)
@@ -106,7 +106,7 @@ async def test_row_07_of_two_that_start_together_one_leads_and_the_other_writes_
     assert (standby.process._live(), standby.process._ready()) == (True, True)
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.7, 1.4, 2.1])
+@pytest.mark.parametrize("moment", [0.0, 1.4])
 async def test_row_08_a_leader_that_is_killed_for_good_is_followed_within_twenty_seconds(
     sim: Simulation, fleet: Deployment, moment: float
 ) -> None:
@@ -141,7 +141,7 @@ async def test_row_08_a_leader_that_is_started_again_in_its_pod_leads_on_at_once
         assert not standby.leads
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.3, 0.9, 1.7])
+@pytest.mark.parametrize("moment", [0.3, 1.7])
 async def test_row_09_a_leader_that_stood_still_for_twenty_seconds_writes_no_more_and_ends(
     sim: Simulation, fleet: Deployment, moment: float
 ) -> None:
@@ -175,8 +175,7 @@ async def harmed(sim: Simulation, leader: Replica, trouble: str) -> AsyncIterato
         yield
 
 
-@pytest.mark.parametrize("trouble", ["cut off", "slow"])
-@pytest.mark.parametrize("moment", [0.0, 0.9, 1.7])
+@pytest.mark.parametrize(("trouble", "moment"), [("cut off", 0.9), ("slow", 0.0), ("slow", 1.7)])
 async def test_row_10_the_last_write_of_a_leader_without_a_lease_is_over_before_another_leads(
     sim: Simulation, fleet: Deployment, trouble: str, moment: float
 ) -> None:
@@ -235,7 +234,7 @@ async def test_row_11_a_clock_that_is_set_during_an_upgrade_disturbs_nothing(
 
     leader.clock.step(step)
     await sim.settled()
-    await sim.passes(600.0)
+    await sim.passes(330.0)
 
     assert fleet.leaders == [leader]
     assert sim.events() == []

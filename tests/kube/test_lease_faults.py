@@ -46,12 +46,13 @@ async def test_row_09_a_leader_that_was_frozen_alone_ends_without_trying_to_rene
     assert len(frozen.api.writes) == writes
 
 
+@pytest.mark.parametrize("moment", [10.0, 10.5, 11.0, 11.5, 12.0])
 async def test_row_10_the_last_write_of_a_cut_off_leader_is_over_before_a_rival_leads(
-    election: Election, clock: ManualClock
+    election: Election, clock: ManualClock, moment: float
 ) -> None:
     first = await election.join("one")
     second = await election.join("two")
-    await clock.advance(10.5)
+    await clock.advance(moment)
     first.api.cut = True
     last_valid = 0.0
     while second.leads_since is None:

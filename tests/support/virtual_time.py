@@ -23,24 +23,76 @@ from support.fake_kube.clock import EPOCH
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-_GRACE_SECONDS = 0.0003
-"""How long a socket may stay silent before time passes: loopback delivers at once, the kernel may be late on it."""
+_GRACE_SECONDS = 0.001
+"""How long sockets may stay silent while something is on its way: loopback delivers at once, but may be late."""
 _LEAST_SECONDS = 1e-9
 OWNER: ContextVar[object] = ContextVar("owner")
 """Whose tasks are begun, where several processes share a loop."""
 
 
+class _Road:
+    """What is on its way between sockets of this loop: bytes, and beginnings and ends of connections."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.turns = 0
+
+    def is_used(self) -> bool:
+        return self.bytes != 0 or self.turns != 0
+
+    def clear(self) -> None:
+        self.bytes = self.turns = 0
+
+
+class _Socket(socket):
+    """A connected socket that counts what it sends and receives."""
+
+    __slots__ = ("road",)
+
+    road: _Road
+
+    @classmethod
+    def taking(cls, found: socket, road: _Road) -> _Socket:
+        made = cls(found.family, found.type, found.proto, found.detach())
+        made.road = road
+        return made
+
+    def send(self, *args: Any) -> int:
+        sent = super().send(*args)
+        self.road.bytes += sent
+        return sent
+
+    def recv(self, *args: Any) -> bytes:
+        received = super().recv(*args)
+        self.road.bytes -= len(received)
+        return received
+
+    def recv_into(self, *args: Any) -> int:
+        received = super().recv_into(*args)
+        self.road.bytes -= received
+        return received
+
+    def close(self) -> None:
+        self.road.turns += 1
+        super().close()
+
+
 class _Selector(selectors.BaseSelector):
     """Waits for sockets only for a moment, and passes the time instead."""
 
-    def __init__(self, real: selectors.BaseSelector, pass_time: Callable[[float], bool]) -> None:
+    def __init__(self, real: selectors.BaseSelector, pass_time: Callable[[float], bool], road: _Road) -> None:
         self._real = real
         self._pass_time = pass_time
+        self._road = road
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout <= 0:
             return self._real.select(timeout)
-        found = self._real.select(0) or self._real.select(_GRACE_SECONDS)
+        found = self._real.select(0)
+        if not found and self._road.is_used():
+            found = self._real.select(_GRACE_SECONDS)
+            if not found:
+                self._road.clear()
         if not found and not self._pass_time(timeout):
             return self._real.select(timeout)
         return found
@@ -110,7 +162,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.owned: dict[object, WeakSet[asyncio.Task[Any]]] = {}
         """Tasks by the process that they belong to: it began them, or a task of its did."""
         self._frozen: dict[object, list[Callable[[], object]]] = {}
-        super().__init__(_Selector(selectors.DefaultSelector(), self._pass_time))
+        self._road = _Road()
+        super().__init__(_Selector(selectors.DefaultSelector(), self._pass_time, self._road))
 
     def time(self) -> float:
         # Like a real clock it never stands still: code that finds itself a rounding error early may look again at once.
@@ -197,8 +250,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         running.add_done_callback(self._thread_ended)
         return running
 
+    def _make_socket_transport(self, sock: socket, *args: Any, **more: Any) -> Any:
+        return super()._make_socket_transport(_Socket.taking(sock, self._road), *args, **more)  # type: ignore[misc]  # - private to asyncio
+
     async def sock_connect(self, sock: socket, address: Any) -> None:
         self.connected.append(address)
+        self._road.turns += 1
         await super().sock_connect(sock, address)
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> Any:
