@@ -77,7 +77,7 @@ class Recorded:
     commit: str
     spec: Json = field(hash=False)
     """The whole spec as written when the revision was made."""
-    template: Json = field(hash=False)
+    template: Mapping[str, Any] = field(hash=False)
     config_maps: Mapping[str, Mapping[str, str]] = field(hash=False)
     repository: Repository
     """What was found, without the texts of configurations."""

@@ -13,7 +13,6 @@ from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.errors import KubeError, NotReadyYet
 from inferfleet.fleet import names
-from inferfleet.kube import facts
 from inferfleet.kube.claims import claim_patch
 from inferfleet.kube.client import Client
 from inferfleet.kube.compare import differs, fingerprint
@@ -72,12 +71,14 @@ async def apply(plan: Plan, hand: Hand) -> None:
 
 
 async def _apply(manifest: Json, hand: Hand) -> None:
-    """Make a child as the manifest says, if it is not."""
+    """Make a child as the manifest says, if it is not; one that is in no cache may be there without our label."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
-    live = await _live(kind, name, hand)
-    mark = fingerprint(manifest)
-    if live is not None and hand.caches.is_as(live, mark):
+    mark, child = fingerprint(manifest), hand.caches.children[kind].get(hand.owner.namespace, name)
+    if child is not None and child.owner == hand.owner.uid and hand.caches.is_as(child, mark):
         return
+    live = child.raw if child else await hand.client.get(kind, hand.owner.namespace, name)
+    if live is not None:
+        ours.refuse_foreign(live, kind, hand.owner)
     wanted = _signed(manifest, mark)
     paths = differs(wanted, live) if live else []
     if live is None or paths:
@@ -102,32 +103,27 @@ def _signed(manifest: Json, mark: str) -> Json:
     return {**manifest, "metadata": {**meta, "annotations": notes}}
 
 
-async def _live(kind: Kind, name: str, hand: Hand) -> Json | None:
-    """Find a child by name: in the cache, else at the API server, since one without our label is in no cache."""
-    child = hand.caches.children[kind].get(hand.owner.namespace, name)
-    live = child.raw if child else await hand.client.get(kind, hand.owner.namespace, name)
-    if live is not None:
-        ours.refuse_foreign(live, kind, hand.owner)
-    return live
-
-
 async def _create(manifest: Json, hand: Hand) -> None:
     """Create what is never written again; one that is there must be ours, and is marked so."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
-    live = await _live(kind, name, hand)
-    if live is None:
-        hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
-    else:
-        await _patch(ours.marks(manifest, live), hand.ref(kind, name), hand)
+    live = await _created(manifest, kind, hand)
+    await _patch(ours.marks(manifest, live), hand.ref(kind, name), hand)
+
+
+async def _created(manifest: Json, kind: Kind, hand: Hand) -> Json:
+    """Find a child in the cache, or create it; one that turns out to be there already must be ours too."""
+    child = hand.caches.children[kind].get(hand.owner.namespace, manifest["metadata"]["name"])
+    live = child.raw if child else await hand.client.ensure(manifest, kind)
+    ours.refuse_foreign(live, kind, hand.owner)
+    if child is None:
+        hand.caches.children[kind].learn(live)
+    return live
 
 
 async def _claim(manifest: Json, hand: Hand) -> None:
     """Make a claim, let it grow, and tie it to the model or untie it as the user wishes."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
-    live = await _live(kind, name, hand)
-    if live is None:
-        hand.caches.children[kind].learn(await hand.client.create(manifest, kind))
-        return
+    live = await _created(manifest, kind, hand)
     await _patch(ours.labelled(claim_patch(manifest, live), manifest, live), hand.ref(kind, name), hand)
 
 
@@ -160,19 +156,19 @@ async def restore(hand: Hand) -> None:
     """Take in what lost its owner, and make lost records again, before anything is decided on what is left."""
     for kind in (CONTROLLER_REVISIONS, JOBS):
         for child in hand.caches.owned(kind, hand.key, hand.owner.uid):
-            ref = hand.ref(kind, child.raw["metadata"]["name"])
-            await _patch(ours.adoption(child.raw, hand.owner), ref, hand)
+            if not child.owner:
+                await _patch(ours.adoption(child.raw, hand.owner), hand.ref(kind, child.name), hand)
     await _restore_records(hand)
 
 
 async def _restore_records(hand: Hand) -> None:
     sets, records, maps = (
-        {child.raw["metadata"]["name"]: child.raw for child in hand.caches.owned(kind, hand.key, hand.owner.uid)}
+        {child.name: child for child in hand.caches.owned(kind, hand.key, hand.owner.uid)}
         for kind in (REPLICA_SETS, CONTROLLER_REVISIONS, CONFIG_MAPS)
     )
     for name in sorted(sets.keys() - records.keys()):
         try:
-            manifest = rebuild(sets[name], maps.values(), hand.owner)
+            manifest = rebuild(sets[name].raw, [found.raw for found in maps.values()], hand.owner)
         except ValueError as error:
             message = (
                 f"ReplicaSet {name} has lost its ControllerRevision and its own note of it; delete the ReplicaSet."
@@ -201,6 +197,5 @@ async def _remove_unneeded(plan: Plan, hand: Hand) -> None:
     kept_maps = {wanted.recorded.name for wanted in plan.children.sets}
     for kind, kept in ((SERVICES, kept_services), (CONFIG_MAPS, kept_maps)):
         for child in hand.caches.children[kind].indexed(str(hand.key)):
-            meta = child.raw["metadata"]
-            if plan.children.served and meta["name"] not in kept and facts.owner_uid(child.raw) == hand.owner.uid:
-                await hand.client.delete(hand.ref(kind, meta["name"]), meta["uid"])
+            if plan.children.served and child.name not in kept and child.owner == hand.owner.uid:
+                await hand.client.delete(hand.ref(kind, child.name), child.uid)

@@ -14,12 +14,13 @@ from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.fleet import names
 from inferfleet.fleet.nodes import Fleet, GpuPod, Node, Quota
+from inferfleet.fleet.packed import Packed
 from inferfleet.fleet.replicas import Replica
-from inferfleet.fleet.revision import Recorded
+from inferfleet.fleet.revision import PodSet, Recorded
 from inferfleet.kube import facts
 from inferfleet.kube.client import Client, Scope
 from inferfleet.kube.informer import Informer, InformerMeter, Watched
-from inferfleet.kube.kinds import CHILDREN, CONTROLLER_REVISIONS, NODES, PODS, RESOURCE_QUOTAS, Kind
+from inferfleet.kube.kinds import CHILDREN, CONTROLLER_REVISIONS, NODES, PODS, REPLICA_SETS, RESOURCE_QUOTAS, Kind
 from inferfleet.kube.store import Store
 from inferfleet.kube.timing import Time
 from inferfleet.reconcile.queue import Key
@@ -30,15 +31,25 @@ Wake = Callable[[Key], None]
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An object of ours, as the API server holds it, and the record in it if it is a ControllerRevision."""
+    """An object of ours: what each beat asks of it, and the rest as the API server holds it."""
 
-    raw: Json
+    key: Key
+    """The model that it belongs to."""
+    name: str
+    uid: str
+    version: str
+    owner: str
+    """uid of its controller; empty without one."""
+    packed: Packed
     recorded: Recorded | None = None
+    """What a ControllerRevision records."""
+    pods: PodSet | None = None
+    """What a ReplicaSet says of its pods."""
 
     @property
-    def key(self) -> Key:
-        """Name the model that it belongs to."""
-        return key_of(self.raw)
+    def raw(self) -> Json:
+        """Decode it."""
+        return self.packed.unpacked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ class Caches:
 
     def owned(self, kind: Kind, key: Key, uid: str) -> list[Child]:
         """List the children of a kind that belong to this very object, or to nobody and are labelled as its own."""
-        return [child for child in self.children[kind].indexed(str(key)) if facts.owner_uid(child.raw) in ("", uid)]
+        return [child for child in self.children[kind].indexed(str(key)) if child.owner in ("", uid)]
 
     def sizes(self) -> dict[str, int]:
         """Count what each store holds."""
@@ -100,10 +111,9 @@ class Caches:
             self._fleet = Fleet(tuple(self.nodes), tuple(self.gpu_pods), blind=not self._config.foreign_pods)
         return self._fleet
 
-    def is_as(self, live: Json, mark: str) -> bool:
+    def is_as(self, child: Child, mark: str) -> bool:
         """Tell whether this very state of a child was compared with this very manifest before, and held all of it."""
-        meta = live["metadata"]
-        return self._as.get(meta["uid"]) == (meta["resourceVersion"], mark)
+        return self._as.get(child.uid) == (child.version, mark)
 
     def found_as(self, live: Json, mark: str) -> None:
         """Remember that a state of a child holds all of a manifest."""
@@ -135,7 +145,7 @@ class Caches:
 
     def _child_changed(self, before: Child | None, after: Child | None) -> None:
         if after is None and before is not None:
-            self._as.pop(before.raw["metadata"]["uid"], None)
+            self._as.pop(before.uid, None)
         self._wake_all(child.key for child in (before, after) if child)
 
     def _pod_changed(self, before: OwnPod | None, after: OwnPod | None) -> None:
@@ -169,7 +179,15 @@ def _decoder(kind: Kind) -> Callable[[Json], Child | None]:
             return None
         # A listing leaves out what each item is; a manifest is compared with both.
         typed = {"apiVersion": kind.api_version, "kind": kind.kind, **facts.pruned(raw)}
-        return Child(typed, read_record(typed) if kind is CONTROLLER_REVISIONS else None)
+        meta = raw["metadata"]
+        recorded = read_record(typed) if kind is CONTROLLER_REVISIONS else None
+        # What a record holds is never compared: it is written once.
+        typed.pop("data" if recorded else "", None)
+        pods = facts.set_from(typed) if kind is REPLICA_SETS else None
+        owner = facts.owner_uid(raw)
+        return Child(
+            key_of(raw), meta["name"], meta["uid"], meta["resourceVersion"], owner, Packed(typed), recorded, pods
+        )
 
     return decode
 

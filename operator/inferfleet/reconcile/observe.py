@@ -47,8 +47,8 @@ def observe(raw: Json, sources: Sources) -> Snapshot:
     return Snapshot(
         subject=subject,
         recorded=records,
-        sets=tuple(facts.set_from(child.raw) for child in sets),
-        replicas=_replicas(sources, key, {child.raw["metadata"]["uid"] for child in sets}),
+        sets=tuple(child.pods for child in sets if child.pods),
+        replicas=_replicas(sources, key, {child.uid for child in sets}),
         downloads=_downloads(sources, key, subject.uid),
         fleet=caches.fleet(),
         quotas=tuple(found.quota for found in caches.quotas.indexed(subject.namespace)),

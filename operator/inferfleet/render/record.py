@@ -18,6 +18,7 @@ from inferfleet.api.config import FleetConfig
 from inferfleet.api.parse import parse_spec
 from inferfleet.errors import SpecError
 from inferfleet.fleet import names
+from inferfleet.fleet.packed import Packed
 from inferfleet.fleet.revision import Recorded, Shape
 from inferfleet.fleet.weights import Repository
 from inferfleet.plan.desired import CachePlan, Owner, ServingPlan, WantedRecord
@@ -29,6 +30,7 @@ LARGEST = 900_000
 LARGEST_NOTE = 128_000
 """Bytes of the annotation from which a lost record is made again: all annotations together hold 256 KiB."""
 NOTE = "inferfleet.dev/recorded"
+PACKED = ("cache", "template", "config_maps")
 
 
 class _Kept(BaseModel):
@@ -90,7 +92,9 @@ def read_record(found: Json) -> Recorded:
         proven=notes.get(names.PROVEN, ""),
         good=notes.get(names.GOOD, ""),
         failed=notes.get(names.FAILED, ""),
-        **{field: getattr(kept, field) for field in _Kept.model_fields if field != "cache"},
+        template=Packed(kept.template),
+        config_maps=Packed(kept.config_maps),
+        **{field: getattr(kept, field) for field in _Kept.model_fields if field not in PACKED},
         cache=asdict(kept.cache),
     )
 
@@ -183,8 +187,7 @@ def _short(repository: Repository, model: str) -> Repository:
 
 
 def _of(recorded: Recorded) -> _Kept:
-    apart = ("cache", "template", "config_maps")
-    fields = {field: getattr(recorded, field) for field in _Kept.model_fields if field not in apart}
+    fields = {field: getattr(recorded, field) for field in _Kept.model_fields if field not in PACKED}
     return _Kept(**fields, cache=CachePlan(**recorded.cache))
 
 
