@@ -65,15 +65,24 @@ def kubeconfig(name: str) -> Path:
 
 def kubeconfig_text(authority: bytes, certificate: bytes, key: bytes) -> str:
     """Render a kubeconfig that holds its certificates."""
-    embedded = [base64.b64encode(raw).decode() for raw in (authority, certificate, key)]
+    embedded = [base64.b64encode(raw).decode() for raw in (certificate, key)]
+    return _kubeconfig(authority, f"client-certificate-data: {embedded[0]}, client-key-data: {embedded[1]}")
+
+
+def kubeconfig_with_token(authority: bytes, token: str) -> str:
+    """Render a kubeconfig that holds a bearer token."""
+    return _kubeconfig(authority, f"token: {token}")
+
+
+def _kubeconfig(authority: bytes, user: str) -> str:
     return f"""apiVersion: v1
 kind: Config
 clusters:
 - name: rig
-  cluster: {{server: "{API_URL}", certificate-authority-data: {embedded[0]}}}
+  cluster: {{server: "{API_URL}", certificate-authority-data: {base64.b64encode(authority).decode()}}}
 users:
 - name: user
-  user: {{client-certificate-data: {embedded[1]}, client-key-data: {embedded[2]}}}
+  user: {{{user}}}
 contexts:
 - name: rig
   context: {{cluster: rig, user: user}}

@@ -43,4 +43,4 @@ def scenarios() -> dict[str, Scenario]:
     return dict(_FOUND)
 
 
-ORDER = ("serve", "restricted", "egress", "explain", "download", "heal", "takeover", "idle", "rbac")
+ORDER = ("serve", "restricted", "egress", "explain", "download", "heal", "takeover", "operator_down", "idle", "rbac")
