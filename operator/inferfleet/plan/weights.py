@@ -99,6 +99,12 @@ def _start(
     return WeightsPlan(said, known, start=wanted, remove=(replaced,) if replaced else ())
 
 
+UNREAD = (
+    "The download is done, and the operator could not read its result from port 8080 of its pod: it is looked at "
+    "again. Let the operator's pods reach it, past NetworkPolicies and meshes of other makers."
+)
+
+
 def _succeeded(facts: WeightsFacts, latest: Download, known: Repository | None) -> WeightsPlan:
     found = known or latest.repository
     if found:
@@ -106,7 +112,7 @@ def _succeeded(facts: WeightsFacts, latest: Download, known: Repository | None) 
     since = facts.now - (latest.ended or latest.created)
     if since < RESULT_WAIT:
         return WeightsPlan(Truth("False", "Downloading", "The download is done; its result is being read."), again=2.0)
-    said = Truth("False", "Downloading", "The result of the download was not read: it is looked at again.")
+    said = Truth("False", "Downloading", UNREAD)
     return _start(facts, latest.attempt + 1, said, None, latest)
 
 
