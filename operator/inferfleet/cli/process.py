@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from inferfleet.api.config import FleetConfig
+from inferfleet.cli.lean import pass_by
 from inferfleet.errors import SpecError
 
 
@@ -27,6 +28,7 @@ class RunArguments:
 
 def run_operator(given: RunArguments) -> int:
     """Run the operator until it ends; return its exit status."""
+    pass_by()
     from inferfleet.handlers.process import RunOptions, run
     from inferfleet.telemetry.logs import set_up
 

@@ -20,7 +20,8 @@ class Packed(Mapping[str, Any]):
 
     def __init__(self, content: Json) -> None:
         """Take a JSON object in."""
-        self._bytes = orjson.dumps(content)
+        # A copy: the encoder's own bytes keep the room that it worked in, several times their length.
+        self._bytes = bytes(memoryview(orjson.dumps(content)))
 
     def unpacked(self) -> Json:
         """Decode it; the caller may do with it as he likes."""
