@@ -118,9 +118,11 @@ def _holds(rule: str, text: str) -> bool:
 
 
 def _broken(schema: Json, value: Any) -> Iterator[str]:
-    for rule in schema.get("x-kubernetes-validations", ()):
-        # The binding ends a key of a map at NUL, the API server does not: another control character stands in for it.
-        if not _holds(rule["rule"], json.dumps(value).replace("\\u0000", "\\u0001")):
+    rules = schema.get("x-kubernetes-validations", ())
+    # The binding ends a key of a map at NUL, the API server does not: another control character stands in for it.
+    text = json.dumps(value).replace("\\u0000", "\\u0001") if rules else ""
+    for rule in rules:
+        if not _holds(rule["rule"], text):
             yield rule["message"]
     if isinstance(value, dict):
         known, others = schema.get("properties", {}), schema.get("additionalProperties", {})

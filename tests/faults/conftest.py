@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
@@ -14,18 +13,6 @@ from support.virtual_time import VirtualLoop
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], VirtualLoop]]:
     return {"virtual": VirtualLoop}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _modules_are_no_garbage() -> Iterator[None]:
-    """Keep the collector from looking at every module again and again: a fifth of the time goes there."""
-    gc.collect()
-    gc.freeze()
-    before = gc.get_threshold()
-    gc.set_threshold(20_000, 20, 50)
-    yield
-    gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 @pytest.fixture
