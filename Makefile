@@ -77,5 +77,5 @@ rig-status: $(VENV)/complete ## Say what runs
 	@$(PYTHON) -m e2e.rig status
 
 .PHONY: bench-reconcile
-bench-reconcile: $(VENV)/complete ## CPU, memory, writes and delay of the operator with N models (N=500)
-	@$(PYTHON) -m e2e.bench.reconcile --models $(N)
+bench-reconcile: $(VENV)/complete ## CPU, memory, writes and delay of the operator with N models (N=500 IDLE=120 JSON=file PLOT=file)
+	@$(PYTHON) -m e2e.bench.reconcile --models $(N) $(if $(IDLE),--idle $(IDLE)) $(if $(JSON),--json $(JSON)) $(if $(PLOT),--plot $(PLOT))

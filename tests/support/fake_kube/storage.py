@@ -106,6 +106,12 @@ class Storage:
         """Let no new watch begin at an older version; streams that are open go on."""
         self.compacted = self.version
 
+    def forget(self, kept: int) -> None:
+        """Compact away all but the newest changes, so that a long run fits into memory."""
+        if len(self._history) > kept:
+            self.compacted = self._history[-kept - 1].version
+            del self._history[:-kept]
+
     def rewind(self, versions: int) -> None:
         """Go back to a lower version without a history; every object is renumbered below it."""
         self.version -= versions
