@@ -28,7 +28,7 @@ from e2e.rig.settings import PYTHON, REPOSITORY
 OUT = Console(width=120)
 NAMESPACE = "demo"
 EXAMPLES = REPOSITORY / "examples"
-PROMPT = "The capital of France is"
+PROMPT = "What is a GPU good for? Answer in one sentence."
 
 
 def main() -> int:
@@ -54,13 +54,13 @@ def up() -> int:
     with rig.held("demo"):
         _chapter("2. inferfleet, installed by Helm")
         install(rig)
-        OUT.print(rig.kubectl("-n", "inferfleet-system", "get", "deployments,pods"), markup=False)
+        OUT.print(rig.kubectl("-n", "inferfleet-system", "get", "deployments"), markup=False)
         lab = _namespace(rig)
         _chapter("3. A model in ten lines")
         _serve(lab)
         _chapter("4. A question, and the answer as it streams")
-        OUT.print(f"[bold]{PROMPT}[/bold]", end="")
-        answer = ask(lab, "smollm2", PROMPT, tokens=24, show=True)
+        OUT.print(f"[bold]{PROMPT}[/bold] ", end="")
+        answer = ask(lab, "smollm2", PROMPT, tokens=32, show=True)
         OUT.print(f"\n\n{answer.tokens} tokens, the first after {answer.first_seconds:.2f} s.")
         _chapter("5. What the operator says about it")
         OUT.print(rig.kubectl("-n", NAMESPACE, "get", "mdep"), markup=False)

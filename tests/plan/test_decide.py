@@ -73,7 +73,7 @@ def test_a_model_that_no_node_can_hold_says_so_in_numbers_and_downloads_nothing(
     assert plan.start is None
     assert said(plan, "Scheduled") == ("False", "TooFewGpusOnOneNode")
     assert (
-        "Needs 16 x H100-80GB on one node; the largest node, n1, has 8 (8 on 1 nodes in all)"
+        "Needs 16 x H100-80GB on one node; the largest node, n1, has 8 (8 in all, on 1 node)"
         in condition(plan, "Ready")["message"]
     )
 

@@ -146,12 +146,14 @@ def explain(
     if not stories:
         return Refusal("NoGpuClasses", "The operator knows no GPU class; set classes in the chart's values.")
     first = min(stories, key=lambda story: RANK.index(story.reason))
-    others = [story.message for story in stories if story is not first][:3]
-    return Refusal(first.reason, " ".join([first.message, *others]))
+    others = [f"Or {story.message.removeprefix('Needs ')}" for story in stories if story is not first][:3]
+    advice = ADVICE.get(first.reason)
+    return Refusal(first.reason, " ".join([first.message, *others, *([advice] if advice else [])]))
 
 
 RANK = ("NoGpuFree", "QuotaExceeded", "NodesUnavailable", "TooFewGpusOnOneNode", "NoSuchProduct")
 """Reasons from the nearest to the farthest from a slot."""
+ADVICE = {"TooFewGpusOnOneNode": "Lower spec.gpu.count or add a larger node."}
 
 
 def _story(found: ProductClass, gpus: int, views: Sequence[NodeView], quotas: Sequence[Quota]) -> Refusal:
@@ -168,8 +170,8 @@ def _story(found: ProductClass, gpus: int, views: Sequence[NodeView], quotas: Se
         total = sum(view.node.gpus for view in usable)
         return Refusal(
             "TooFewGpusOnOneNode",
-            f"{need} the largest node, {largest.node.name}, has {largest.node.gpus} ({total} on {len(usable)} nodes in "
-            "all). Lower spec.gpu.count or add a larger node.",
+            f"{need} the largest node, {largest.node.name}, has {largest.node.gpus} ({total} in all, on "
+            f"{len(usable)} node{'s' * (len(usable) != 1)}).",
         )
     for quota in quotas:
         if quota.hard - quota.used < gpus:
