@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 import kopf
 from aiohttp.client_middlewares import ClientMiddlewareType
+from kopf._cogs.structs.references import Insights
 
 from inferfleet.api.config import FleetConfig
 from inferfleet.errors import KubeError
@@ -194,6 +195,10 @@ class Shell:
         except Exception as error:
             logger.exception("kopf ended: %s", type(error).__name__)
         finally:
+            self._tell_end()
+
+    def _tell_end(self) -> None:
+        with suppress(RuntimeError):  # The main loop has ended before: nobody needs to be told.
             self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
@@ -202,17 +207,31 @@ class Shell:
 
     async def _watch(self) -> None:
         beating = asyncio.create_task(self._process.watchdog.beat("kopf"))
-        namespaces = self._process.options.config.watch_namespaces
+        insights = Insights()
+        serving = asyncio.create_task(self._serve(insights))
+        deaf = asyncio.create_task(_finds_nothing(insights))
         try:
-            await kopf.operator(
-                registry=registry(self._wake, self._login),
-                settings=settings(),
-                identity=self._process.options.identity,  # type: ignore[arg-type]  # - a NewType of kopf's own
-                clusterwide=not namespaces,
-                namespaces=list(namespaces),
-            )
+            await asyncio.wait((serving, deaf), return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                logger.error("The API server knows no ModelDeployments: kopf would hear of nothing.")
+                self._tell_end()
+                serving.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
         finally:
+            deaf.cancel()
             beating.cancel()
+
+    async def _serve(self, insights: Insights) -> None:
+        namespaces = self._process.options.config.watch_namespaces
+        await kopf.operator(
+            registry=registry(self._wake, self._login),
+            settings=settings(),
+            insights=insights,
+            identity=self._process.options.identity,  # type: ignore[arg-type]  # - a NewType of kopf's own
+            clusterwide=not namespaces,
+            namespaces=list(namespaces),
+        )
 
     def _wake(self, key: Key, version: str) -> None:
         operator = self._process.operator
@@ -226,6 +245,13 @@ class Shell:
         limit = len(options.config.watch_namespaces) + CONNECTIONS
         server, session = client_session(self._process.connection, options.time, middlewares, limit=limit)
         return kopf.AiohttpSession(server=server, aiohttp_session=session)
+
+
+async def _finds_nothing(insights: Insights) -> None:
+    """Return when kopf has looked for its kind and found none: it would live on, and serve nothing for ever."""
+    await insights.ready_resources.wait()
+    while insights.watched_resources:  # noqa: ASYNC110 - what kopf has found once it does not lose
+        await asyncio.sleep(3600.0)
 
 
 async def run(options: RunOptions) -> int:
