@@ -33,4 +33,5 @@ def test_it_keeps_its_bytes_and_no_room_besides() -> None:
     packed = Packed(CONTENT)
 
     assert sys.getsizeof(packed._bytes) == sys.getsizeof(b"") + len(packed._bytes)
+    assert len(packed._bytes) < 200
     assert not hasattr(packed, "__dict__")
