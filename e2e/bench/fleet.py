@@ -111,11 +111,12 @@ class Simulated:
         """Count the beats since the log was taken: each begins with a read of its model."""
         return sum(entry.resource == PLURAL and entry.verb == "get" for entry in self.fake.log)
 
-    def children(self, *chosen: str) -> int:
-        """Count what was made for models."""
+    def children(self, *chosen: str, owned: bool = False) -> int:
+        """Count what was made for models, or only what goes with them."""
         wanted = set(chosen)
         stored = [each for kind in CHILDREN for each in self.fake.api.storage.all(self.fake.api.resource(kind.plural))]
-        labels = [each.obj["metadata"].get("labels", {}) for each in stored]
+        metas = [each.obj["metadata"] for each in stored]
+        labels = [meta.get("labels", {}) for meta in metas if not owned or meta.get("ownerReferences")]
         return sum(found.get(names.MODEL) in wanted for found in labels)
 
     def take_log(self) -> list[Logged]:

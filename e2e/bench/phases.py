@@ -77,6 +77,8 @@ class Run:
     created_seconds: float = 0.0
     created_cpu: float = 0.0
     children: int = 0
+    left: int = 0
+    """Objects that a deletion of all models left behind."""
     start_cpu: float = 0.0
     start_mib: float = 0.0
 
@@ -166,6 +168,7 @@ class Run:
             pods = self.fleet.fake.api.resource("pods")
             while left := len(self.fleet.fake.api.storage.all(pods)):
                 await self._pause("delete", len(models) - min(left, len(models)), len(models), begun)
+        self.left = self.fleet.children(*models, owned=True)
 
     async def quiet(self, name: str) -> None:
         """Wait until nothing was written for a moment."""

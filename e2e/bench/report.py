@@ -69,7 +69,8 @@ def _later(run: Run, models: int) -> list[Figure]:
         _shown("restart: CPU per model", restart.cpu_ms, "ms"),
         _gated("restart: writes", restart.writes, "", 0),
         _shown("delete: CPU per model", delete.cpu_ms, "ms"),
-        _gated("delete: writes", delete.writes, "", 0),
+        _shown("delete: writes, of beats that had begun", delete.writes, ""),
+        _gated("delete: objects left, but for claims that are kept", run.left, "", 0),
     ]
     gate = PEAK_MIB if models <= PEAK_MODELS else None
     peak = f"memory: peak with {run.phases['restart'].models} models"
