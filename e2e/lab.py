@@ -80,11 +80,11 @@ class Lab:
         try:
             yield lab
         finally:
-            lab._empty()
+            lab.empty()
             rig.kubectl("delete", "namespace", namespace, "--wait=true", "--timeout=120s", check=False)
             rig.levers.volumes.recycle()
 
-    def _empty(self) -> None:
+    def empty(self) -> None:
         """Delete the models and wait for their pods: the namespace controller waits by the longest grace period."""
         kind = "modeldeployments.inferfleet.dev"
         self.rig.kubectl("-n", self.namespace, "delete", kind, "--all", "--timeout=60s", check=False)

@@ -43,4 +43,16 @@ def scenarios() -> dict[str, Scenario]:
     return dict(_FOUND)
 
 
-ORDER = ("serve", "restricted", "egress", "explain", "download", "heal", "takeover", "operator_down", "idle", "rbac")
+ORDER = (
+    "serve",
+    "restricted",
+    "egress",
+    "explain",
+    "tutorial",
+    "download",
+    "heal",
+    "takeover",
+    "operator_down",
+    "idle",
+    "rbac",
+)

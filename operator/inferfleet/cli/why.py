@@ -37,7 +37,7 @@ class Evidence:
 
 
 def explain(access: Access, name: str) -> int:
-    """Print the explanation; return 0 if the model is Ready, 1 if not."""
+    """Print the explanation; return 0, whatever it says."""
     namespace = access.where
 
     async def question(client: Client) -> Evidence:
@@ -47,7 +47,7 @@ def explain(access: Access, name: str) -> int:
     console = Console()
     _conditions(console, found.model)
     _arithmetic(console, found)
-    return 0 if found.model.condition("Ready").get("status") == "True" else 1
+    return 0
 
 
 async def _fleet(client: Client) -> Fleet | None:
@@ -93,12 +93,17 @@ def _arithmetic(console: Console, found: Evidence) -> None:
         console.print("Nodes cannot be listed with your rights, so their GPUs are not shown.")
         return
     classes = wanted_classes(spec, found.config or _guess(found.fleet))
-    console.print(_node_table(spec, classes, found.model, found.fleet))
+    table = _node_table(spec, classes, found.model, found.fleet)
+    if table.row_count:
+        console.print()
+        console.print(table)
 
 
 def _node_table(spec: ModelDeploymentSpec, classes: list[ProductClass], model: Seen, fleet: Fleet) -> Table:
     needed = spec.gpu.count or model.status.get("plan", {}).get("gpus") or 1
-    table = Table(title=f"Needs {needed} GPUs on one node for each replica", title_justify="left", box=None)
+    table = Table(
+        title=f"{needed} GPU{'s' * (needed != 1)} on one node for each replica", title_justify="left", box=None
+    )
     for column in ("NODE", "CLASS", "GPUS", "FREE", "REPLICAS THAT FIT NOW"):
         table.add_column(column)
     for each in classes:
