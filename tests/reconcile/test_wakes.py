@@ -104,3 +104,29 @@ async def test_a_child_is_compared_with_its_manifest_once_for_each_of_its_states
     assert looks(sim) > 0
     assert settled == []
     assert compared == ["m"]
+
+
+async def test_a_download_is_read_at_once_however_long_the_queue_is(
+    sim: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await sim.operator()
+    sim.apply()
+    await sim.until(lambda: sim.fake.all("jobs"), 5.0)
+    monkeypatch.setattr(run.operator.queue, "_next", lambda: None)
+
+    await sim.passes(10.0)
+
+    assert [path for _, path in sim.downloads.asked] == ["/result"]
+    assert sim.fake.all("jobs")[0]["status"]["succeeded"] == 1
+
+
+async def test_nothing_is_remembered_of_the_downloads_of_a_model_that_is_gone(sim: Simulation) -> None:
+    run = await run_with(sim)
+    reader = run.operator._reader
+    assert list(reader._uids) == [M]
+
+    sim.fake.delete("modeldeployments", "default", "m")
+    await sim.passes(60.0)
+
+    assert sim.fake.all("pods") == []
+    assert (reader._uids, reader._found, reader._progress, reader._keys) == ({}, {}, {}, {})

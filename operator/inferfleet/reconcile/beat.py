@@ -52,7 +52,7 @@ class Beat:
         snapshot = observe(raw, self.sources)
         plan = decide(snapshot, self.sources.config, now)
         if lost is None:
-            self._watch(key, snapshot, plan)
+            self._watch(key, plan)
             trouble = await self._apply(plan, snapshot, hand, now)
         else:
             trouble = _trouble(lost, snapshot, plan, now)
@@ -96,12 +96,9 @@ class Beat:
             answer = await self.client.patch_status(ref, short, meta["resourceVersion"])
         self.written[Key(meta["namespace"], meta["name"])] = answer["metadata"]["resourceVersion"]
 
-    def _watch(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
-        """Say which pods are to be probed and read, and whether the model waits for a GPU."""
+    def _watch(self, key: Key, plan: Plan) -> None:
+        """Say which pods are to be probed, and whether the model waits for a GPU."""
         self.sources.prober.watch(key, plan.watched)
-        # A pod that has ended shows nothing, and its address may be another's by now.
-        downloads = [(job.pod_uid, job.ip if job.state == "Running" else "") for job in snapshot.downloads]
-        self.sources.reader.watch(key, downloads)
         conditions = {each["type"]: each["status"] for each in plan.status.get("conditions", [])}
         ready, scheduled = conditions.get("Ready") == "True", conditions.get("Scheduled")
         # While it is not known what is to be scheduled, a GPU more or less makes no difference.
@@ -110,7 +107,6 @@ class Beat:
 
     def _forget(self, key: Key) -> None:
         self.sources.prober.forget(key)
-        self.sources.reader.forget(key)
         self.sources.caches.concern(key, settled=True, waits=False)
         self.written.pop(key, None)
 

@@ -27,6 +27,8 @@ from inferfleet.reconcile.queue import Key
 from inferfleet.render.record import read_record
 
 Wake = Callable[[Key], None]
+Read = Callable[[Key, list[tuple[str, str]]], None]
+"""Told all downloads of a model: the uid of each pod, and its address while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,18 @@ class NamespacedQuota:
 class Caches:
     """All stores of one operator."""
 
-    def __init__(self, config: FleetConfig, wake: Wake, wake_soon: Wake) -> None:
+    def __init__(
+        self, config: FleetConfig, wake: Wake, wake_soon: Wake, read: Read = lambda _model, _downloads: None
+    ) -> None:
         """Start empty; `wake` is told of each model that a change concerns, `wake_soon` of those that it may concern.
 
-        Many wake-ups of a model that come soon after another may be one.
+        Many wake-ups of a model that come soon after another may be one. `read` is told of a model's downloads at once:
+        a download waits for a minute to be read, and the queue may be longer.
         """
         self._config = config
         self._wake = wake
         self._wake_soon = wake_soon
+        self._read = read
         self.unsettled: set[Key] = set()
         """Models that do not serve as wanted: a change of nodes wakes them."""
         self.waiting: set[Key] = set()
@@ -149,7 +155,12 @@ class Caches:
         self._wake_all(child.key for child in (before, after) if child)
 
     def _pod_changed(self, before: OwnPod | None, after: OwnPod | None) -> None:
-        self._wake_all(pod.key for pod in (before, after) if pod)
+        changed = [pod for pod in (before, after) if pod]
+        for key in {pod.key for pod in changed if pod.download}:
+            found = [pod.download for pod in self.pods.indexed(str(key)) if pod.download]
+            # A pod that has ended shows nothing, and its address may be another's by now.
+            self._read(key, [(pod.uid, pod.ip if pod.running else "") for pod in found])
+        self._wake_all(pod.key for pod in changed)
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:
         self._fleet = None

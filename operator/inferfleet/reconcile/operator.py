@@ -47,9 +47,11 @@ class Operator:
         """Put the parts together; nothing runs yet."""
         self.queue = Queue(time.monotonic, time.around)
         self.synced = False
-        self._caches = Caches(config, self.queue.add, lambda key: self.queue.later(key, GATHER_SECONDS))
         self._prober = Prober(time, self.queue.add)
         self._reader = ProgressReader(time, self.queue.add)
+        self._caches = Caches(
+            config, self.queue.add, lambda key: self.queue.later(key, GATHER_SECONDS), self._reader.watch
+        )
         self._recorder = EventRecorder(client, identity, time)
         sources = Sources(self._caches, self._prober, self._reader, config)
         self._beat = Beat(client, sources, self._recorder, lambda: time.now().timestamp())

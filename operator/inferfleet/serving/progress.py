@@ -56,15 +56,16 @@ class ProgressReader:
         self._keys |= dict.fromkeys(places, key)
         for gone in self.rounds.watch(key, places):
             del self._keys[gone]
-        before, self._uids[key] = self._uids.get(key, set()), {uid for uid, _ in known}
-        for uid in before - self._uids[key]:
+        before, now = self._uids.pop(key, set()), {uid for uid, _ in known}
+        if now:
+            self._uids[key] = now
+        for uid in before - now:
             self._progress.pop(uid, None)
             self._found.pop(uid, None)
 
     def forget(self, key: Hashable) -> None:
         """Read nothing of a key any more."""
         self.watch(key, ())
-        del self._uids[key]
 
     def progress(self, uid: str) -> Progress | None:
         """Say how far a download is."""
