@@ -235,6 +235,31 @@ def test_a_shrinking_revision_first_marks_who_goes_and_shrinks_a_beat_later() ->
     assert [wanted.replicas for wanted in second.children.sets] == [2]
 
 
+def first_to_go(seen: Snapshot) -> list[str]:
+    return [cost.target.uid for cost in decide(seen, CONFIG, NOW).costs if cost.cost < 0]
+
+
+def test_of_equal_replicas_the_one_with_the_least_in_flight_goes_first_and_stays_chosen() -> None:
+    seen = serving(3)
+    busy = tuple(replace(each, in_flight=flying) for each, flying in zip(seen.replicas, (4, 2, 3), strict=True))
+    fewer = replace(seen, subject=subject(spec(replicas=2), generation=2), replicas=busy)
+    chosen = seen.replicas[1].uid
+
+    assert first_to_go(fewer) == [chosen]
+    costs = (100, -100, 100)
+    marked = tuple(replace(each, deletion_cost=cost) for each, cost in zip(busy, costs, strict=True))
+    later = tuple(replace(each, in_flight=flying) for each, flying in zip(marked, (0, 9, 0), strict=True))
+    assert decide(replace(fewer, replicas=later), CONFIG, NOW).costs == ()
+
+
+def test_one_that_serves_nobody_goes_before_one_with_little_in_flight() -> None:
+    seen = serving(3)
+    held = replace(seen.replicas[0], ready=False, in_flight=9)
+    fewer = replace(seen, subject=subject(spec(replicas=2), generation=2), replicas=(held, *seen.replicas[1:]))
+
+    assert first_to_go(fewer) == [held.uid]
+
+
 def test_suspend_takes_every_replica_and_keeps_the_weights() -> None:
     seen = serving(2)
     plan = decide(replace(seen, subject=subject(spec(replicas=2, suspend=True), generation=2)), CONFIG, NOW)

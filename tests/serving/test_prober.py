@@ -149,3 +149,12 @@ async def test_the_last_counts_are_kept(stage: Stage) -> None:
 
     assert stage.prober.counts(POD.uid, 0) == Counts(succeeded=5, waiting=2, active=1), "ours is one of them"
     assert stage.prober.counts("unknown", 0) is None
+
+
+async def test_what_is_in_flight_is_what_the_server_last_said(stage: Stage) -> None:
+    stage.prober.watch("model", [POD])
+    stage.count(succeeded=0, pending=3)
+    await stage.after()
+
+    assert stage.prober.in_flight(POD.uid, POD.restarts) == 3
+    assert stage.prober.in_flight(POD.uid, POD.restarts + 1) == 0

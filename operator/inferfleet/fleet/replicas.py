@@ -61,6 +61,8 @@ class Replica:
     leaving: bool = False
     """Its node is cordoned or goes away, or its GPU has failed: it serves until a replacement does."""
     proof: Proof = Proof()
+    in_flight: int = 0
+    """Requests that wait or run in it, as its server last said."""
 
     @property
     def alive(self) -> bool:

@@ -37,9 +37,7 @@ def victims(lines: Iterable[Line], sizes: Mapping[str, int]) -> tuple[Cost, ...]
 
 
 def _marks(alive: list[Replica], count: int) -> list[Cost]:
-    ranked = sorted(
-        alive, key=lambda replica: (replica.serves and not replica.leaving, not replica.leaving, -replica.created)
-    )
+    ranked = sorted(alive, key=_worth)
     first = {replica.uid for replica in ranked[:count]}
     wanted = {replica.uid: FIRST_TO_GO if replica.uid in first else LAST_TO_GO for replica in alive}
     return [
@@ -47,6 +45,20 @@ def _marks(alive: list[Replica], count: int) -> list[Cost]:
         for replica in ranked
         if replica.deletion_cost != wanted[replica.uid]
     ]
+
+
+def _worth(replica: Replica) -> tuple[bool, bool, bool, int, float]:
+    """Order replicas from the first to go: what serves nobody, what leaves anyway, then the least in flight.
+
+    One that is marked already stays so among its equals: what is in flight changes all the time.
+    """
+    return (
+        replica.serves and not replica.leaving,
+        not replica.leaving,
+        replica.deletion_cost != FIRST_TO_GO,
+        replica.in_flight,
+        -replica.created,
+    )
 
 
 def removals(lines: Iterable[Line]) -> tuple[DeletePod, ...]:

@@ -91,6 +91,7 @@ def _replicas(sources: Sources, key: Key, set_uids: set[str]) -> tuple[Replica, 
         replace(
             leaving(replica, sources.caches.nodes.get("", replica.node)),
             proof=sources.prober.proof(replica.uid, replica.restarts),
+            in_flight=sources.prober.in_flight(replica.uid, replica.restarts),
         )
         for replica in found
         if replica.set_uid in set_uids

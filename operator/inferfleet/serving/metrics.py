@@ -57,6 +57,11 @@ class Counts:
         return self.pending > 0 or bool(self.waiting or self.active)
 
     @property
+    def in_flight(self) -> int:
+        """Count what is known to wait or run in the whole server."""
+        return self.in_queues + (self.in_engines or 0)
+
+    @property
     def in_queues(self) -> int:
         """Count what waits in the whole server."""
         return self.pending + self.pending_elsewhere

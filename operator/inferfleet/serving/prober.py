@@ -65,6 +65,11 @@ class Prober:
         """Say what its server last counted; None if that is not known."""
         return self._lives.get((uid, restarts), Life()).counts
 
+    def in_flight(self, uid: str, restarts: int) -> int:
+        """Say how many requests its server last had waiting or running; 0 if that is not known."""
+        counts = self.counts(uid, restarts)
+        return counts.in_flight if counts else 0
+
     async def run(self) -> NoReturn:
         """Probe for ever."""
         try:
