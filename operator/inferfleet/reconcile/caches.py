@@ -20,7 +20,7 @@ from inferfleet.fleet.revision import PodSet, Recorded
 from inferfleet.kube import facts
 from inferfleet.kube.client import Client, Scope
 from inferfleet.kube.informer import Informer, InformerMeter, Watched
-from inferfleet.kube.kinds import CHILDREN, CONTROLLER_REVISIONS, NODES, PODS, REPLICA_SETS, RESOURCE_QUOTAS, Kind
+from inferfleet.kube.kinds import CHILDREN, CONTROLLER_REVISIONS, JOBS, NODES, PODS, REPLICA_SETS, RESOURCE_QUOTAS, Kind
 from inferfleet.kube.store import Store
 from inferfleet.kube.timing import Time
 from inferfleet.reconcile.queue import Key
@@ -94,7 +94,7 @@ class Caches:
         self._as: dict[str, tuple[str, str]] = {}
         """The version of a child that was found to be as a manifest wants it, and that manifest's name, by uid."""
         self.children: dict[Kind, Store[Child]] = {
-            kind: Store(_decoder(kind), self._child_changed, lambda child: str(child.key)) for kind in CHILDREN
+            kind: Store(_decoder(kind), self._changed(kind), lambda child: str(child.key)) for kind in CHILDREN
         }
         self.pods: Store[OwnPod] = Store(_own_pod, self._pod_changed, lambda pod: str(pod.key))
         self.nodes: Store[Node] = Store(facts.node_from, self._node_changed)
@@ -154,13 +154,26 @@ class Caches:
             self._as.pop(before.uid, None)
         self._wake_all(child.key for child in (before, after) if child)
 
+    def _changed(self, kind: Kind) -> Callable[[Child | None, Child | None], None]:
+        return self._job_changed if kind == JOBS else self._child_changed
+
+    def _job_changed(self, before: Child | None, after: Child | None) -> None:
+        self._child_changed(before, after)
+        self._read_downloads({job.key for job in (before, after) if job})
+
     def _pod_changed(self, before: OwnPod | None, after: OwnPod | None) -> None:
         changed = [pod for pod in (before, after) if pod]
-        for key in {pod.key for pod in changed if pod.download}:
-            found = [pod.download for pod in self.pods.indexed(str(key)) if pod.download]
+        self._read_downloads({pod.key for pod in changed if pod.download})
+        self._wake_all(pod.key for pod in changed)
+
+    def _read_downloads(self, keys: set[Key]) -> None:
+        """Say which downloads are to be read: pods of a Job of ours, and no others that bear our labels."""
+        for key in keys:
+            jobs = {job.uid for job in self.children[JOBS].indexed(str(key))}
+            pods = [pod.download for pod in self.pods.indexed(str(key)) if pod.download]
+            found = [pod for pod in pods if pod.job_uid in jobs]
             # A pod that has ended shows nothing, and its address may be another's by now.
             self._read(key, [(pod.uid, pod.ip if pod.running else "") for pod in found])
-        self._wake_all(pod.key for pod in changed)
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:
         self._fleet = None
