@@ -100,14 +100,18 @@ class Run:
                 await asyncio.sleep(0)
             cpu = self.operator.cpu_seconds()
             while (done := sum(map(self.fleet.is_at_rest, models))) < len(models):
-                started = sum(map(self.fleet.has_started, models))
-                if started == len(models) and name not in self.delays and not self.created_seconds:
-                    self.created_seconds = monotonic() - begun
-                    self.created_cpu = self.operator.cpu_seconds() - cpu
-                self.memory.append((started, self.operator.memory_mib()[0]))
+                if not self.phases:
+                    self._note_start(models, begun, cpu)
                 await self._pause(name, done, len(models), begun)
             await self.quiet(name)
         self.children = self.children or self.fleet.children(*models)
+
+    def _note_start(self, models: Sequence[str], begun: float, cpu: float) -> None:
+        """Note memory by the models that have their children, and when the last of them had."""
+        started = sum(map(self.fleet.has_started, models))
+        self.memory.append((started, self.operator.memory_mib()[0]))
+        if started == len(models) and not self.created_seconds:
+            self.created_seconds, self.created_cpu = monotonic() - begun, self.operator.cpu_seconds() - cpu
 
     async def idle(self, seconds: float) -> None:
         """Let time pass."""
