@@ -34,8 +34,10 @@ demo: $(VENV)/complete ## Serve a real model on a real cluster: everything is se
 demo-down: $(VENV)/complete ## Remove what the demo made
 	@$(PYTHON) -m e2e.demo down --cluster $(CLUSTER)
 
-.PHONY: check format lint types layers unit
-check: format lint types layers drift unit ## Format, lint, types, layers, pure and fault tests: no root, two minutes
+.PHONY: check static format lint types layers unit coverage
+check: static unit ## Format, lint, types, layers, pure and fault tests: no root, two minutes
+
+static: format lint types layers drift
 
 format: $(VENV)/complete
 	@$(BIN)/ruff format --quiet --check .
@@ -56,11 +58,16 @@ drift: $(VENV)/complete
 generate: $(VENV)/complete ## Write the CRD, the chart's copy and the reference pages anew
 	@$(PYTHON) -m tools.generate
 
+UNIT := -m pytest -q -n 2 -m "not triton and not contract" tests
+
 unit: $(VENV)/complete
-	@$(PYTHON) -m pytest -q -n 2 -m "not triton and not contract" --cov --cov-report=term:skip-covered tests
+	@$(PYTHON) $(UNIT)
+
+coverage: $(VENV)/complete ## The tests of check, with the lines that they do not reach
+	@$(PYTHON) $(UNIT) --cov --cov-report=term:skip-covered
 
 .PHONY: test e2e
-test: check ## check, contracts, ecosystem and all scenarios on the rig
+test: static coverage ## check with coverage, contracts, ecosystem and all scenarios on the rig
 	@$(PYTHON) -m e2e.test
 
 e2e: $(VENV)/complete ## Scenarios on the rig, one table (ONLY=a,b; FULL=1 runs every crash point)
