@@ -53,6 +53,11 @@ def server(**fields: Any) -> Json:
     return deployment(template={"server": fields})
 
 
+def _taking(prefix: str) -> Json:
+    """Write a source of variables with a prefix."""
+    return {"prefix": prefix, "configMapRef": {"name": "c"}}
+
+
 def volume(**source: Any) -> Json:
     """Write an object with one volume."""
     return serving(volumes=[{"name": "extra", **source}])
@@ -134,7 +139,10 @@ SERVER = {
         {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "mode", "optional": False}}},
         {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
     ],
-    "envFrom": [{"prefix": "A_", "secretRef": {"name": "more"}}, {"configMapRef": {"name": "even.more"}}],
+    "envFrom": [
+        {"prefix": "A_", "secretRef": {"name": "more"}},
+        {"prefix": "b", "configMapRef": {"name": "even.more"}},
+    ],
     "volumeMounts": [{"name": "e", "mountPath": "/scratch/fast", "readOnly": False, "subPath": "a/b"}],
     "resources": {
         "requests": {"cpu": 4, "memory": "16Gi", "rdma/hca_shared": 1},
@@ -347,6 +355,7 @@ EXCLUSIVES = (
     ),
 )
 _TAKEN = "are set by inferfleet; remove it"
+_PREFIX = "prefix must not begin a name that inferfleet sets"
 _PATHS = "which inferfleet uses; choose another path"
 TEMPLATES = (
     Bad("privileges", serving(securityContext={}), "schema", "spec.template.securityContext", "does not exist"),
@@ -427,7 +436,23 @@ TEMPLATES = (
         f"{_ROUTE}.env.0.valueFrom",
         "exactly one of secretKeyRef, configMapKeyRef, fieldRef must be set",
     ),
-    Bad("variables from nowhere", server(envFrom=[{}]), "rule", f"{_ROUTE}.envFrom.0", "exactly one of secretRef"),
+    Bad(
+        "variables from nowhere",
+        server(envFrom=[{"prefix": "A_"}]),
+        "rule",
+        f"{_ROUTE}.envFrom.0",
+        "exactly one of secretRef",
+    ),
+    Bad(
+        "variables with their own names",
+        server(envFrom=[{"secretRef": {"name": "s"}}]),
+        "schema",
+        f"{_ROUTE}.envFrom.0.prefix",
+        "required",
+    ),
+    Bad("all GPUs by a prefix", server(envFrom=[_taking("NVIDIA_VISIBLE_")]), "rule", f"{_ROUTE}.envFrom.0", _PREFIX),
+    Bad("all GPUs by a letter", server(envFrom=[_taking("N")]), "rule", f"{_ROUTE}.envFrom.0", _PREFIX),
+    Bad("a library by a prefix", server(envFrom=[_taking("LD_")]), "rule", f"{_ROUTE}.envFrom.0", _PREFIX),
     Bad("a variable twice", server(env=[{"name": "A"}, {"name": "A"}]), "both", _ROUTE, "must not name a variable"),
     Bad(
         "our path",

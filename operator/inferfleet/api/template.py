@@ -26,7 +26,7 @@ from inferfleet.api.base import (
     at_most_one,
     is_unique,
 )
-from inferfleet.api.volumes import EnvFrom, EnvValueFrom, RelativePath, Volume
+from inferfleet.api.volumes import OUR_ENV, EnvFrom, EnvValueFrom, RelativePath, Volume
 
 MountPath = Annotated[
     str, StringConstraints(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", min_length=2, max_length=512)
@@ -40,10 +40,6 @@ ResourceName = Annotated[
 ]
 Amount = Annotated[int, Field(ge=0, le=2**53)] | Quantity
 Amounts = Annotated[dict[ResourceName, Amount], Field(max_length=8)]
-OUR_ENV = (
-    "ADMIN_KEY", "DRAIN_SECONDS", "HOME", "HF_HOME", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DO_NOT_TRACK",
-    "LD_PRELOAD", "PATH",
-)  # fmt: skip
 OUR_PATHS = ("/weights", "/models", "/config", "/tmp", "/dev", "/proc", "/sys", "/etc", "/opt/tritonserver")  # noqa: S108 - a mount path of the pod, no file of ours
 SYSTEM_PREFIX = (
     r"^([a-z0-9.-]+\.)?(inferfleet\.dev|kubernetes\.io|k8s\.io|nvidia\.com|argoproj\.io|helm\.sh|fluxcd\.io)/"

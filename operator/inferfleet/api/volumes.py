@@ -34,6 +34,12 @@ FileFieldPath = Annotated[
 OUR_VOLUMES = ("weights", "models", "config", "ca", "tmp", "shm")
 Mode = Annotated[int, Field(ge=0, le=511)]
 
+OUR_ENV = (
+    "ADMIN_KEY", "DRAIN_SECONDS", "HOME", "HF_HOME", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "DO_NOT_TRACK",
+    "LD_PRELOAD", "PATH",
+)  # fmt: skip
+"""Variables that are set for the server, or that nobody may set."""
+
 
 class KeyToPath(Frozen):
     """One key as one file."""
@@ -215,11 +221,23 @@ class EnvValueFrom(Frozen):
     field_ref: EnvFieldRef | None = Field(default=None, description="A field of the pod.")
 
 
+def _may_become_ours(prefix: str) -> bool:
+    return prefix.startswith("NVIDIA_") or any(name.startswith(prefix) for name in ("NVIDIA_", *OUR_ENV))
+
+
 class EnvFrom(Frozen):
     """All keys of a Secret or ConfigMap as variables."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (exactly_one("secretRef", "configMapRef"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one("secretRef", "configMapRef"),
+        Rule(
+            f"!self.prefix.startsWith('NVIDIA_') && "
+            f"!{['NVIDIA_', *OUR_ENV]}.exists(ours, ours.startsWith(self.prefix))",
+            "prefix must not begin a name that inferfleet sets, or NVIDIA_*; choose another, for example APP_",
+            lambda source: not _may_become_ours(source.prefix),
+        ),
+    )
 
-    prefix: EnvName | None = Field(default=None, description="Put before each name.")
+    prefix: EnvName = Field(description="Put before each name, so that no key can take the place of NVIDIA_* or ours.")
     secret_ref: LocalObjectReference | None = Field(default=None, description="The Secret.")
     config_map_ref: LocalObjectReference | None = Field(default=None, description="The ConfigMap.")

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from inferfleet.api.base import Json
 from inferfleet.api.spec import ModelDeploymentSpec
-from inferfleet.api.template import OUR_ENV, Resources
+from inferfleet.api.template import Resources
+from inferfleet.api.volumes import OUR_ENV
 from inferfleet.fleet.nodes import GPU, PRODUCT_LABEL
 from inferfleet.render.metadata import serving_pods
 
