@@ -8,12 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from inferfleet.api.base import Json
+from inferfleet.engines.profile import start_up_seconds
 from inferfleet.fleet.downloads import Download
 from inferfleet.fleet.snapshot import Snapshot
 
 DEADLINE = 1800
-BYTES_PER_SECOND = 322_122_547
-"""0.3 GiB/s: a slow disk."""
 NOTE_BYTES_EVERY = 60.0
 """Seconds between two notes of downloaded bytes in status."""
 
@@ -29,8 +28,8 @@ def format_time(seconds: float) -> str:
 
 
 def deadline_seconds(written: int | None, weights_bytes: int) -> int:
-    """Take the deadline as written, or the larger of 1800 s and twice the start-up of the weights on a slow disk."""
-    return written or max(DEADLINE, 2 * (30 + weights_bytes // BYTES_PER_SECOND))
+    """Take the deadline as written, or the larger of 1800 s and what a server may take to start from a slow disk."""
+    return written or max(DEADLINE, start_up_seconds(weights_bytes))
 
 
 def last_progress(snapshot: Snapshot, download: Json | None, now: float) -> float:
