@@ -14,10 +14,8 @@ from inferfleet.api.config import FleetConfig, Images, ProductClass
 from inferfleet.api.crd import crd
 from inferfleet.api.parse import Problem, parse_spec
 from inferfleet.errors import SpecError
-from inferfleet.fleet.snapshot import Snapshot, Subject
+from inferfleet.fleet.snapshot import Subject
 from inferfleet.plan import accept
-from inferfleet.plan.decide import decide
-from inferfleet.plan.desired import Owner
 
 NO_UID = "00000000-0000-0000-0000-000000000000"
 SAMPLE = FleetConfig(
@@ -43,7 +41,7 @@ def lint_file(path: Path, config: Path | None) -> int:
         for problem in _problems(raw, _config(config)):
             print(f"{path}: {name}: {problem}")
             found += 1
-    print(f"{path}: {found} problems found." if found else f"{path}: no problem found.")
+    print(f"{path}: {found} problem{'s' * (found != 1)} found." if found else f"{path}: no problem found.")
     return 1 if found else 0
 
 
@@ -53,8 +51,8 @@ def _problems(raw: Json, config: FleetConfig) -> tuple[Problem, ...]:
 
 
 def render_file(path: Path, config: Path | None) -> int:
-    """Print the children that exist before weights are there: what guards the pods, and the download."""
-    from inferfleet.reconcile import manifests
+    """Print the children of a file's models as they would be made; return 1 if a model is refused."""
+    from inferfleet.cli.assumed import assumptions, rendered
 
     chosen, status = _config(config), 0
     for raw in models(path):
@@ -65,12 +63,8 @@ def render_file(path: Path, config: Path | None) -> int:
             status = 1
             continue
         subject = _subject(raw)
-        plan = decide(Snapshot(subject), chosen, now=0.0)
-        owner = Owner(subject.namespace, subject.name, subject.uid)
-        found = manifests.before_pods(plan, owner, chosen)
-        found += [manifests.claim(claim) for claim in plan.children.claims]
-        found += manifests.created(plan, chosen)
-        print(yaml.safe_dump_all(found, sort_keys=False, explicit_start=True), end="")
+        print(assumptions(subject, chosen))
+        print(yaml.safe_dump_all(rendered(subject, chosen), sort_keys=False, explicit_start=True), end="")
     return status
 
 
