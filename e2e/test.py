@@ -30,6 +30,7 @@ def main() -> int:
         "a real Triton": ["-m", "pytest", "-q", "-m", "triton", "tests"],
         "the rig's policy enforcer, packet by packet": ["-m", "e2e.rig.netpol.packets"],
         "scenarios": ["-m", "e2e.scenarios"],
+        "a rig that was killed in every way, found and cleared": ["-m", "e2e.rig", "check-killed"],
     }
     failed = [name for name, argv in steps.items() if not _passes(name, argv, environment)]
     _say(f"{len(steps) - len(failed)} of {len(steps)} steps passed in {time.monotonic() - begun:.0f} s")
