@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools import chart_files, reference_api, reference_chart, reference_code
+from tools import chart_files, reference_api, reference_chart, reference_cli, reference_code
 
 ROOT = Path(__file__).resolve().parents[1]
 CHART = "charts/inferfleet"
@@ -28,6 +28,7 @@ FILES: Mapping[str, Callable[[], str]] = {
     f"{PAGES}/permissions.md": reference_chart.permissions_page,
     f"{PAGES}/reasons.md": reference_code.reasons_page,
     f"{PAGES}/metrics.md": reference_code.metrics_page,
+    f"{PAGES}/cli.md": reference_cli.cli_page,
 }
 
 
