@@ -43,8 +43,11 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     stalls: bool = False
     bytes_out: int = 4
     asked: list[Any] = field(default_factory=list)
+    described: int = 0
+    """How often it was asked what its model takes."""
 
     async def ModelConfig(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        self.described += 1
         return service_pb2.ModelConfigResponse(config=self.config)
 
     async def ModelMetadata(self, request: Any, _context: Any) -> Any:  # noqa: N802 - as above

@@ -158,3 +158,12 @@ async def test_what_is_in_flight_is_what_the_server_last_said(stage: Stage) -> N
 
     assert stage.prober.in_flight(POD.uid, POD.restarts) == 3
     assert stage.prober.in_flight(POD.uid, POD.restarts + 1) == 0
+
+
+async def test_a_pod_that_is_watched_no_more_leaves_no_question_behind(stage: Stage) -> None:
+    stage.prober.watch("model", [POD])
+    await stage.after()
+    assert len(stage.prober._asker._prepared) == 1
+
+    stage.prober.forget("model")
+    assert stage.prober._asker._prepared == {}

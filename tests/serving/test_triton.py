@@ -193,3 +193,40 @@ async def test_a_message_is_fit_to_be_shown() -> None:
     assert len(found.message) < 400
     assert not {"\n", "\x1b"} & set(found.message)
     assert "hunter2" not in found.message
+
+
+@pytest.mark.parametrize("plain", [config(), DECOUPLED], ids=["plain", "decoupled"])
+async def test_in_one_life_a_server_is_asked_once_what_its_model_takes(plain: Any) -> None:
+    triton, asker = FakeTriton(plain), Asker()
+    async with grpc_port(triton) as port:
+        same = Asked(HOST, "m", "", port, life="a")
+        kinds = [(await asker.infer(same, 5.0)).kind for _ in range(3)]
+
+    assert kinds == ["answered"] * 3
+    assert (triton.described, len(triton.asked)) == (1, 3)
+
+
+async def test_another_life_a_refusal_and_a_question_without_a_life_ask_anew() -> None:
+    triton, asker = FakeTriton(), Asker()
+    async with grpc_port(triton) as port:
+        await asker.infer(Asked(HOST, "m", "", port, life="a"), 5.0)
+        await asker.infer(Asked(HOST, "m", "", port, life="b"), 5.0)
+        assert triton.described == 2
+
+        triton.behaviour = fail(grpc.StatusCode.INVALID_ARGUMENT, "unexpected shape")
+        await asker.infer(Asked(HOST, "m", "", port, life="a"), 5.0)
+        await asker.infer(Asked(HOST, "m", "", port, life="a"), 5.0)
+        assert triton.described == 3
+
+        await asker.infer(Asked(HOST, "m", "", port), 5.0)
+        await asker.infer(Asked(HOST, "m", "", port), 5.0)
+        assert triton.described == 5
+
+
+async def test_nothing_is_kept_of_a_life_that_is_forgotten() -> None:
+    triton, asker = FakeTriton(), Asker()
+    async with grpc_port(triton) as port:
+        await asker.infer(Asked(HOST, "m", "", port, life="a"), 5.0)
+    asker.forget("a")
+
+    assert asker._prepared == {}

@@ -52,6 +52,7 @@ class Prober:
             del self._keys[pod]
             if (pod.uid, pod.restarts) not in here:
                 self._lives.pop((pod.uid, pod.restarts), None)
+                self._asker.forget(_life_of(pod))
 
     def forget(self, key: Hashable) -> None:
         """Probe nothing of a key any more."""
@@ -83,7 +84,7 @@ class Prober:
             return await self._ask_why(pod, life)
         before = await self._scrape(pod)
         if must_ask(life, before):
-            asked = Asked(pod.ip, pod.model, pod.probe, self._ports.grpc)
+            asked = Asked(pod.ip, pod.model, pod.probe, self._ports.grpc, _life_of(pod))
             found = await self._asker.infer(asked, life.patience)
             after = after_inference(life, found, before, await self._scrape(pod))
         else:
@@ -104,3 +105,8 @@ class Prober:
 
     async def _scrape(self, pod: Watched) -> Counts | None:
         return await scrape(self._reader, pod.ip, pod.model, self._ports.metrics)
+
+
+def _life_of(pod: Watched) -> str:
+    """Name one life of a pod's container, and what it is asked."""
+    return f"{pod.uid}/{pod.restarts}/{pod.model}"

@@ -56,6 +56,16 @@ class Asked:
     model: str
     probe: str = ""
     port: int = GRPC_PORT
+    life: str = ""
+    """Names one life of the server, in which what it says of its model's inputs holds; empty: it is asked each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question that fits a model."""
+
+    request: Message
+    decoupled: bool
 
 
 class Asker:
@@ -64,9 +74,20 @@ class Asker:
     def __init__(self) -> None:
         """Ask nothing yet."""
         self._large = asyncio.Semaphore(1)
+        self._prepared: dict[str, Prepared] = {}
 
     async def infer(self, asked: Asked, seconds: float) -> Inference:
         """Ask a model once, for so many seconds at most."""
+        found = await self._infer(asked, seconds)
+        if found.kind != "answered":
+            self.forget(asked.life)
+        return found
+
+    def forget(self, life: str) -> None:
+        """Keep nothing of a server's life."""
+        self._prepared.pop(life, None)
+
+    async def _infer(self, asked: Asked, seconds: float) -> Inference:
         if not is_pod_address(asked.ip):
             return Inference("silent", "the pod has no address")
         host = f"[{asked.ip}]" if ":" in asked.ip else asked.ip
@@ -98,21 +119,17 @@ class Asker:
         return public(f"model {failed[0].name} version {failed[0].version}: {failed[0].reason}", 512) if failed else ""
 
     async def _ask(self, server: Any, asked: Asked, seen: _Seen) -> None:  # noqa: ANN401 - tritonclient has no types
-        name = asked.model
-        config = (await server.ModelConfig(service_pb2.ModelConfigRequest(name=name))).config
-        seen.decoupled = config.model_transaction_policy.decoupled
+        found = self._prepared.get(asked.life) or await _prepare(server, asked)
+        seen.decoupled = found.decoupled
         async with AsyncExitStack() as turn:
-            if asked.probe:
-                request = given(parse_probe(asked.probe), name, config)
-            else:
-                metadata = await server.ModelMetadata(service_pb2.ModelMetadataRequest(name=name))
-                request = zeros(metadata, config)
-            if request.ByteSize() > SMALL_REQUEST:
+            if found.request.ByteSize() > SMALL_REQUEST:
                 await turn.enter_async_context(self._large)
+            elif asked.life:
+                self._prepared[asked.life] = found
             if seen.decoupled:
-                await _follow(server, request, seen)
+                await _follow(server, found.request, seen)
             else:
-                await server.ModelInfer(request)
+                await server.ModelInfer(found.request)
                 seen.answers += 1
 
 
@@ -133,6 +150,17 @@ class _Seen:
 
     def after_silence(self, message: str) -> Inference:
         return self.result() if self.answers or self.error else Inference("silent", message, self.decoupled)
+
+
+async def _prepare(server: Any, asked: Asked) -> Prepared:  # noqa: ANN401 - tritonclient has no types
+    """Ask a server what its model takes, and make a question of it."""
+    config = (await server.ModelConfig(service_pb2.ModelConfigRequest(name=asked.model))).config
+    if asked.probe:
+        request = given(parse_probe(asked.probe), asked.model, config)
+    else:
+        metadata = await server.ModelMetadata(service_pb2.ModelMetadataRequest(name=asked.model))
+        request = zeros(metadata, config)
+    return Prepared(request, config.model_transaction_policy.decoupled)
 
 
 async def _follow(server: Any, request: Message, seen: _Seen) -> None:  # noqa: ANN401 - as above
