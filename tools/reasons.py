@@ -98,6 +98,8 @@ PODS: Mapping[str, str] = {
     "ModelLoadFailed": "The server cannot load the model; the message holds the telling line of its log.",
     "PreparationFailed": "An init container failed; the message holds the telling line of its log.",
     "ModelDead": "A server answers no inference any more. Its pod is replaced.",
+    "NodeAvoided": "Models died on a node again and again. New replicas prefer other nodes for an hour; look "
+    "at its GPUs.",
     "ReplicaEnded": "A pod has ended for good. Another takes its place.",
 }
 OPERATOR: Mapping[str, str] = {

@@ -18,6 +18,7 @@ PLACES = {
     "Blocker": 0,
     "Verdict": 0,
     "DeletePod": 2,
+    "Announce": 1,
     "SpecError": 0,
     "NotReadyYet": 0,
     "FetchError": 0,

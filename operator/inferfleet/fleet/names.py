@@ -23,6 +23,7 @@ ROLE_DOWNLOAD = "download"
 PROVEN = "inferfleet.dev/proven"
 GOOD = "inferfleet.dev/good"
 FAILED = "inferfleet.dev/failed"
+DEATHS = "inferfleet.dev/deaths"
 APPLIED = "inferfleet.dev/applied"
 ATTEMPT = "inferfleet.dev/attempt"
 SECRET = "inferfleet.dev/secret"  # noqa: S105 - the name of an annotation that holds the name of a Secret

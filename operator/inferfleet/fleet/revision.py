@@ -66,7 +66,7 @@ class Shape:
 class Recorded:
     """A ControllerRevision: what a ReplicaSet is restored from; times are RFC 3339 text or empty.
 
-    `proven`, `good` and `failed` are its annotations, the only part that changes.
+    `proven`, `good`, `failed` and `deaths` are its annotations, the only part that changes.
     """
 
     name: str
@@ -94,6 +94,8 @@ class Recorded:
     proven: str = ""
     good: str = ""
     failed: str = ""
+    deaths: str = ""
+    """Where and when models died."""
 
 
 @dataclass(frozen=True, slots=True)

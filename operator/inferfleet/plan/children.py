@@ -18,10 +18,10 @@ from inferfleet.plan.scene import Scene
 KEPT_RECORDS = 5
 
 
-def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> Children:
-    """List everything that should exist besides downloads and records."""
+def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str], avoid: tuple[str, ...]) -> Children:
+    """List everything that should exist besides downloads and records; new pods avoid some nodes."""
     return Children(
-        sets=_sets(scene, sizes, proven),
+        sets=_sets(scene, sizes, proven, avoid),
         claims=_claims(scene),
         policies=WantedPolicies(scene.owner, scene.spec.access.egress == "Allow", scene.cache.kind == "Pod"),
         served=True,
@@ -30,19 +30,22 @@ def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> 
     )
 
 
-def _sets(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str]) -> tuple[WantedSet, ...]:
+def _sets(
+    scene: Scene, sizes: Mapping[str, int], proven: frozenset[str], avoid: tuple[str, ...]
+) -> tuple[WantedSet, ...]:
     """List the ReplicaSets, those that grow first: a new pod then waits for the GPU that an old one frees."""
     current = {line.name: line.size for line in scene.lines}
     used = [record for record in scene.snapshot.recorded if record.name in current or sizes.get(record.name, 0)]
-    found = [WantedSet(each, sizes.get(each.name, 0), _overlay(scene, each.name in proven)) for each in used]
+    found = [WantedSet(each, sizes.get(each.name, 0), _overlay(scene, each.name in proven, avoid)) for each in used]
     return tuple(sorted(found, key=lambda wanted: wanted.replicas <= current.get(wanted.recorded.name, 0)))
 
 
-def _overlay(scene: Scene, is_proven: bool) -> Overlay:
+def _overlay(scene: Scene, is_proven: bool, avoid: tuple[str, ...]) -> Overlay:
     return Overlay(
         traffic="serving" if is_proven else "held",
         drain_seconds=scene.spec.rollout.drain_timeout_seconds,
         priority_class=scene.spec.limits.priority_class or "",
+        avoid_nodes=avoid,
     )
 
 

@@ -9,7 +9,7 @@ from inferfleet.api.config import FleetConfig
 from inferfleet.engines import triton
 from inferfleet.errors import SpecError
 from inferfleet.fleet.snapshot import Snapshot
-from inferfleet.plan import children, replicas, telling
+from inferfleet.plan import children, deaths, replicas, telling
 from inferfleet.plan.actions import Annotate, Announce, Plan, Target
 from inferfleet.plan.desired import ServingPlan, WantedRecord
 from inferfleet.plan.placement import Placement, Refusal, free_slots, node_views, place
@@ -42,7 +42,7 @@ def _decide(scene: Scene) -> Decided:
     lines = scene.lines
     step = _step(scene, lines, placement)
     proven = frozenset(record.name for record in scene.snapshot.recorded if record.proven) | _just_proven(lines)
-    return Decided(scene, weights, placement, refusal, step, lines, proven)
+    return Decided(scene, weights, placement, refusal, step, lines, proven, replicas.dying(lines))
 
 
 def _place(scene: Scene) -> Placement | Refusal:
@@ -98,9 +98,9 @@ def _assemble(decided: Decided) -> Plan:
     costs = replicas.victims(decided.lines, decided.step.sizes)
     sizes = children.held_back(decided.lines, decided.step.sizes) if costs else decided.step.sizes
     body, again = telling.status(decided)
-    gone = replicas.removals(decided.lines)
+    gone = tuple(map(replicas.bury, decided.dying))
     return Plan(
-        children=children.children(scene, sizes, decided.proven),
+        children=children.children(scene, sizes, decided.proven, _avoided(decided)),
         start=weights.start,
         record=_record(decided),
         annotate=_annotations(decided),
@@ -116,6 +116,7 @@ def _assemble(decided: Decided) -> Plan:
         announce=(
             *telling.announce(scene.snapshot, body["conditions"]),
             *(Announce("Warning", each.reason, each.message) for each in gone),
+            *_newly_avoided(decided),
         ),
         again=again,
     )
@@ -143,7 +144,24 @@ def _annotations(decided: Decided) -> tuple[Annotate, ...]:
     for record in scene.snapshot.recorded:
         if record.name in decided.proven and not record.proven:
             notes.setdefault(record.name, {})["proven"] = moment
+        if (note := deaths.noted(record, decided.dying, scene.now)) != record.deaths:
+            notes.setdefault(record.name, {})["deaths"] = note
     if decided.settled and scene.record and scene.wanted and not scene.record.good:
         notes.setdefault(scene.record.name, {})["good"] = moment
     uids = {record.name: record.uid for record in scene.snapshot.recorded}
     return tuple(Annotate(Target(name, uids[name]), found) for name, found in notes.items())
+
+
+def _avoided(decided: Decided) -> tuple[str, ...]:
+    """Name the nodes that new replicas avoid, by what the records say once the deaths of this beat are noted."""
+    scene = decided.scene
+    notes = [deaths.noted(record, decided.dying, scene.now) for record in scene.snapshot.recorded]
+    return deaths.avoided(notes, scene.now)
+
+
+def _newly_avoided(decided: Decided) -> tuple[Announce, ...]:
+    before = deaths.avoided([record.deaths for record in decided.scene.snapshot.recorded], decided.scene.now)
+    words = "Models died on {} again and again; new replicas prefer other nodes for an hour."
+    return tuple(
+        Announce("Warning", "NodeAvoided", words.format(node)) for node in _avoided(decided) if node not in before
+    )

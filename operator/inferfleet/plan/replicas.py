@@ -61,19 +61,19 @@ def _worth(replica: Replica) -> tuple[bool, bool, bool, int, float]:
     )
 
 
-def removals(lines: Iterable[Line]) -> tuple[DeletePod, ...]:
-    """Delete a replica whose model is dead, one a beat, and pods that have ended by themselves."""
+def dying(lines: Iterable[Line]) -> tuple[Replica, ...]:
+    """Find pods that have ended by themselves, and replicas whose model is dead, one of these a beat."""
     replicas = [replica for line in lines for replica in line.replicas if not replica.terminating]
-    ended = [
-        DeletePod(Target(replica.name, replica.uid), None, "ReplicaEnded", f"{replica.name} has ended; another starts.")
-        for replica in replicas
-        if replica.finished
-    ]
+    ended = [replica for replica in replicas if replica.finished]
     dead = [replica for replica in replicas if replica.proof.dead and not replica.finished]
-    return (*ended, *(_bury(replica) for replica in dead[:1]))
+    return (*ended, *dead[:1])
 
 
-def _bury(replica: Replica) -> DeletePod:
+def bury(replica: Replica) -> DeletePod:
+    """Delete a replica that has ended, or whose model is dead."""
+    if replica.finished:
+        message = f"{replica.name} has ended; another starts."
+        return DeletePod(Target(replica.name, replica.uid), None, "ReplicaEnded", message)
     message = (
         f"{replica.name} on {replica.node} lives and its model does not answer ({replica.proof.error}); another starts."
     )

@@ -35,6 +35,8 @@ class Decided:
     lines: tuple[Line, ...]
     proven: frozenset[str]
     """Names of the records whose replicas get traffic, the one proven in this beat included."""
+    dying: tuple[Replica, ...] = ()
+    """Replicas that are deleted in this beat."""
 
     @property
     def settled(self) -> bool:

@@ -92,6 +92,7 @@ def read_record(found: Json) -> Recorded:
         proven=notes.get(names.PROVEN, ""),
         good=notes.get(names.GOOD, ""),
         failed=notes.get(names.FAILED, ""),
+        deaths=notes.get(names.DEATHS, ""),
         template=Packed(kept.template),
         config_maps=Packed(kept.config_maps),
         **{field: getattr(kept, field) for field in _Kept.model_fields if field not in PACKED},
