@@ -16,7 +16,7 @@ from rich.table import Table
 
 from e2e.install import install
 from e2e.lab import Lab, ScenarioError
-from e2e.rig import Rig
+from e2e.rig import Rig, RigError
 from e2e.scenarios.registry import Scenario, scenarios
 
 OUT = Console(width=160)
@@ -40,21 +40,30 @@ def main() -> int:
     if unknown := [name for name in names if name not in known]:
         OUT.print(f"No scenario {', '.join(unknown)}; there are {', '.join(known)}.")
         return 2
-    rig = Rig.up()
-    with rig.held("scenarios"):
-        OUT.print("Installing inferfleet by Helm ...")
-        install(rig)
-        results = []
-        for number, name in enumerate(names, 1):
-            OUT.print(f"[{number}/{len(names)}] {name}: {known[name].shows} ...")
-            results.append(play(rig, known[name], whole=chosen.full))
-            OUT.print(f"    {'ok' if not results[-1].error else 'FAILED'} in {results[-1].seconds:.0f} s")
+    try:
+        results = _play_all([known[name] for name in names], whole=chosen.full)
+    except RigError as error:
+        OUT.print(str(error), markup=False)
+        return 1
     OUT.print(_table(results))
     failed = [each for each in results if each.error]
     for each in failed:
         OUT.print(f"\n{each.scenario.name} failed:\n{each.error}", markup=False)
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
+
+
+def _play_all(chosen: list[Scenario], *, whole: bool) -> list[Result]:
+    rig = Rig.up()
+    results = []
+    with rig.held("play scenarios"):
+        OUT.print("Installing inferfleet by Helm ...")
+        install(rig)
+        for number, each in enumerate(chosen, 1):
+            OUT.print(f"[{number}/{len(chosen)}] {each.name}: {each.shows} ...")
+            results.append(play(rig, each, whole=whole))
+            OUT.print(f"    {'ok' if not results[-1].error else 'FAILED'} in {results[-1].seconds:.0f} s")
+    return results
 
 
 def play(rig: Rig, scenario: Scenario, *, whole: bool) -> Result:
