@@ -9,15 +9,18 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from e2e.lab import Lab
 from e2e.rig import shell
 from e2e.rig.settings import NODES, PYTHON, REPOSITORY
 
 SECONDS = 60
+RULES_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def _stream(url: str, model: str, prompt: str, tokens: int) -> Iterator[dict[str
         f"{url}/v2/models/{model}/generate_stream", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     begun, usage, complete = time.monotonic(), 0, False
-    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+    with _opened(request) as answer:
         for line in answer:
             if line.startswith(b"data:"):
                 piece = json.loads(line[5:])
@@ -69,6 +72,18 @@ def _stream(url: str, model: str, prompt: str, tokens: int) -> Iterator[dict[str
                 complete = complete or bool(piece.get("finish_reason"))
                 yield {"text": piece.get("text_output", ""), "at": time.monotonic() - begun}
     yield {"tokens": usage, "finished": complete}
+
+
+def _opened(request: urllib.request.Request) -> Any:
+    """Open a request; the nodes' rules for a Service follow its pods within a moment, until when it refuses."""
+    until = time.monotonic() + RULES_SECONDS
+    while True:
+        try:
+            return urllib.request.urlopen(request, timeout=SECONDS)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def main() -> int:
