@@ -169,4 +169,5 @@ async def test_pods_of_a_deleted_job_follow_in_the_background(server: Server) ->
 
     await server.client.delete(Ref(JOBS, server.namespace, "one"), made["metadata"]["uid"])
 
-    await has_pods(server, 0)
+    assert await has_pods(server, 0) == []
+    assert await server.client.get(JOBS, server.namespace, "one") is None

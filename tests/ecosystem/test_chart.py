@@ -52,8 +52,26 @@ def _labels_of_pods(objects: list[Json]) -> dict[str, str]:
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("case", CASES)
 def test_every_object_is_one_that_kubernetes_knows(case: str, version: str) -> None:
-    for found in render(CASES[case]):
+    objects = render(CASES[case])
+
+    assert [problem for found in objects for problem in unknown(found, version)] == []
+    assert {found["kind"] for found in objects} > {"Deployment", "ServiceAccount", "ConfigMap"}
+
+
+def test_an_object_that_kubernetes_does_not_know_is_noticed() -> None:
+    [found] = of_kind(render({}), "Deployment")
+    found["spec"]["replicaas"] = 2
+
+    assert "replicaas" in "".join(unknown(found, KUBERNETES[-1]))
+
+
+def unknown(found: Json, version: str) -> list[str]:
+    """Say what a version of Kubernetes does not know in an object."""
+    try:
         kubernetes_validate.validate(found, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return [str(error)]
+    return []
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -132,9 +132,13 @@ async def test_row_18_a_status_that_is_refused_altogether_does_not_keep_a_model_
     await sim.operator()
     with sim.fake.fault(resource=f"{PLURAL}/status", status=status):
         sim.apply(replicas=2)
-        await sim.until(lambda: sim.ready() == 2, 60.0)
+        took = await sim.until(lambda: sim.ready() == 2, 60.0)
         await sim.passes(600.0)
+        assert "conditions" not in sim.status()
     await sim.settled()
+
+    assert took < 60
+    assert sim.said("Ready") == ("True", "Serving")
 
 
 @pytest.mark.parametrize("verb", ["create", "patch", "get"])

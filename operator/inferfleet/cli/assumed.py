@@ -23,6 +23,11 @@ COMMIT = "0" * 40
 NO_UID = "00000000-0000-0000-0000-000000000000"
 
 
+def as_stored(raw: Json) -> Json:
+    """Add to a manifest what the API server would."""
+    return {**raw, "metadata": {"namespace": "default", "uid": NO_UID, "generation": 1, **raw["metadata"]}}
+
+
 def assumptions(subject: Subject, config: FleetConfig) -> str:
     """Say as YAML comments what is assumed."""
     nodes = ", ".join(f"a free node with {each.gpus_per_node} x {each.name}" for each in config.classes) or "no GPUs"

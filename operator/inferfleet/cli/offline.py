@@ -14,10 +14,8 @@ from inferfleet.api.config import FleetConfig, Images, ProductClass
 from inferfleet.api.crd import crd
 from inferfleet.api.parse import Problem, parse_spec
 from inferfleet.errors import SpecError
-from inferfleet.fleet.snapshot import Subject
 from inferfleet.plan import accept
 
-NO_UID = "00000000-0000-0000-0000-000000000000"
 SAMPLE = FleetConfig(
     namespace="inferfleet-system",
     images=Images(operator="inferfleet:latest", triton="nvcr.io/nvidia/tritonserver:26.07-py3"),
@@ -52,7 +50,8 @@ def _problems(raw: Json, config: FleetConfig) -> tuple[Problem, ...]:
 
 def render_file(path: Path, config: Path | None) -> int:
     """Print the children of a file's models as they would be made; return 1 if a model is refused."""
-    from inferfleet.cli.assumed import assumptions, rendered
+    from inferfleet.cli.assumed import as_stored, assumptions, rendered
+    from inferfleet.reconcile.observe import subject_from
 
     chosen, status = _config(config), 0
     for raw in models(path):
@@ -62,22 +61,10 @@ def render_file(path: Path, config: Path | None) -> int:
                 print(f"{path}: {problem}", file=sys.stderr)
             status = 1
             continue
-        subject = _subject(raw)
+        subject = subject_from(as_stored(raw))
         print(assumptions(subject, chosen))
         print(yaml.safe_dump_all(rendered(subject, chosen), sort_keys=False, explicit_start=True), end="")
     return status
-
-
-def _subject(raw: Json) -> Subject:
-    spec = parse_spec(raw)
-    meta = raw["metadata"]
-    return Subject(
-        namespace=meta.get("namespace", "default"),
-        name=meta["name"],
-        uid=meta.get("uid", NO_UID),
-        generation=1,
-        spec=None if isinstance(spec, tuple) else spec,
-    )
 
 
 def models(path: Path) -> Iterator[Json]:

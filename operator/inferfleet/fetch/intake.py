@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 
 from inferfleet.fetch.disk import CHUNK
 
@@ -24,12 +24,11 @@ async def taken_in(read: Read) -> AsyncIterator[AsyncIterator[bytes]]:
     shelf = _Shelf()
     filling = asyncio.create_task(shelf.fill(read))
     try:
-        async with aclosing(shelf.pieces()) as pieces:
+        async with aclosing(shelf.pieces(filling)) as pieces:
             yield pieces
     finally:
         filling.cancel()
-        with suppress(asyncio.CancelledError):
-            await filling
+        await asyncio.gather(filling, return_exceptions=True)
 
 
 class _Shelf:
@@ -37,7 +36,6 @@ class _Shelf:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._ended: Exception | None = None
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._open = True
@@ -51,13 +49,12 @@ class _Shelf:
                 while len(self._held) >= MOST_HELD:
                     self._emptied.clear()
                     await self._emptied.wait()
-        except Exception as error:  # noqa: BLE001 - handed on, as it is, when all that came before it has been
-            self._ended = error
-        self._open = False
-        self._filled.set()
+        finally:
+            self._open = False
+            self._filled.set()
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Hand on what has arrived; raise what ended it only after the last byte."""
+    async def pieces(self, filling: asyncio.Task[None]) -> AsyncGenerator[bytes, None]:
+        """Hand on what has arrived; raise what ended the filling only after the last byte."""
         while self._held or self._open:
             if not self._held:
                 self._filled.clear()
@@ -67,5 +64,4 @@ class _Shelf:
             del self._held[:CHUNK]
             self._emptied.set()
             yield piece
-        if self._ended is not None:
-            raise self._ended
+        await filling

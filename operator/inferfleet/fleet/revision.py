@@ -7,11 +7,12 @@ restarts anybody's GPUs.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from inferfleet.api.base import Json
 from inferfleet.api.spec import ModelDeploymentSpec
@@ -43,7 +44,7 @@ def shape_hash(product: str, gpus: int, tensor_parallel: int, pipeline_parallel:
 
 def digest(content: Any) -> str:  # noqa: ANN401 - any JSON value
     """SHA-256 of a JSON value, hexadecimal, the same for equal values."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

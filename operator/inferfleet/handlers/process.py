@@ -192,7 +192,7 @@ class Shell:
     def _run(self) -> None:
         try:
             asyncio.run(self._watch())
-        except Exception as error:
+        except Exception as error:  # - the end of a thread: kopf may raise anything, and the process ends for it
             logger.exception("kopf ended: %s", type(error).__name__)
         finally:
             self._tell_end()

@@ -6,11 +6,9 @@ which are ours as a whole.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import TypeAlias
 
-import orjson
 from kubernetes.utils.quantity import parse_quantity
 
 from inferfleet.api.base import Json
@@ -21,11 +19,6 @@ Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | 
 _INT_OR_STRING = frozenset({"port", "targetPort", "minAvailable", "maxUnavailable"})
 # Lists that others extend, by the key that tells an element of ours.
 _SHARED_LISTS = {"metadata.ownerReferences": "uid", "metadata.finalizers": None}
-
-
-def fingerprint(rendered: Json) -> str:
-    """Name a manifest: equal manifests have equal names, in every version of the operator."""
-    return hashlib.sha256(orjson.dumps(rendered, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 def differs(rendered: Json, live: Json) -> list[str]:

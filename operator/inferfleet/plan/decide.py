@@ -42,7 +42,9 @@ def _decide(scene: Scene) -> Decided:
     lines = scene.lines
     step = _step(scene, lines, placement)
     proven = frozenset(record.name for record in scene.snapshot.recorded if record.proven) | _just_proven(lines)
-    return Decided(scene, weights, placement, refusal, step, lines, proven, replicas.dying(lines))
+    dying = replicas.dying(lines)
+    died = {record.name: deaths.noted(record, dying, scene.now) for record in scene.snapshot.recorded}
+    return Decided(scene, weights, placement, refusal, step, lines, proven, dying, died)
 
 
 def _place(scene: Scene) -> Placement | Refusal:
@@ -99,8 +101,9 @@ def _assemble(decided: Decided) -> Plan:
     sizes = children.held_back(decided.lines, decided.step.sizes) if costs else decided.step.sizes
     body, again = telling.status(decided)
     gone = tuple(map(replicas.bury, decided.dying))
+    avoid = deaths.avoided(decided.died.values(), scene.now)
     return Plan(
-        children=children.children(scene, sizes, decided.proven, _avoided(decided)),
+        children=children.children(scene, sizes, decided.proven, avoid),
         start=weights.start,
         record=_record(decided),
         annotate=_annotations(decided),
@@ -116,7 +119,7 @@ def _assemble(decided: Decided) -> Plan:
         announce=(
             *telling.announce(scene.snapshot, body["conditions"]),
             *(Announce("Warning", each.reason, each.message) for each in gone),
-            *_newly_avoided(decided),
+            *_newly_avoided(scene, avoid),
         ),
         again=again,
     )
@@ -144,24 +147,15 @@ def _annotations(decided: Decided) -> tuple[Annotate, ...]:
     for record in scene.snapshot.recorded:
         if record.name in decided.proven and not record.proven:
             notes.setdefault(record.name, {})["proven"] = moment
-        if (note := deaths.noted(record, decided.dying, scene.now)) != record.deaths:
-            notes.setdefault(record.name, {})["deaths"] = note
+        if decided.died[record.name] != record.deaths:
+            notes.setdefault(record.name, {})["deaths"] = decided.died[record.name]
     if decided.settled and scene.record and scene.wanted and not scene.record.good:
         notes.setdefault(scene.record.name, {})["good"] = moment
     uids = {record.name: record.uid for record in scene.snapshot.recorded}
     return tuple(Annotate(Target(name, uids[name]), found) for name, found in notes.items())
 
 
-def _avoided(decided: Decided) -> tuple[str, ...]:
-    """Name the nodes that new replicas avoid, by what the records say once the deaths of this beat are noted."""
-    scene = decided.scene
-    notes = [deaths.noted(record, decided.dying, scene.now) for record in scene.snapshot.recorded]
-    return deaths.avoided(notes, scene.now)
-
-
-def _newly_avoided(decided: Decided) -> tuple[Announce, ...]:
-    before = deaths.avoided([record.deaths for record in decided.scene.snapshot.recorded], decided.scene.now)
+def _newly_avoided(scene: Scene, avoid: tuple[str, ...]) -> tuple[Announce, ...]:
+    before = deaths.avoided([record.deaths for record in scene.snapshot.recorded], scene.now)
     words = "Models died on {} again and again; new replicas prefer other nodes for an hour."
-    return tuple(
-        Announce("Warning", "NodeAvoided", words.format(node)) for node in _avoided(decided) if node not in before
-    )
+    return tuple(Announce("Warning", "NodeAvoided", words.format(node)) for node in avoid if node not in before)

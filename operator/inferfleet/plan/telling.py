@@ -5,6 +5,7 @@ The one rule: a truth is said once, here, and every place that shows it shows th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,8 +36,10 @@ class Decided:
     lines: tuple[Line, ...]
     proven: frozenset[str]
     """Names of the records whose replicas get traffic, the one proven in this beat included."""
-    dying: tuple[Replica, ...] = ()
+    dying: tuple[Replica, ...]
     """Replicas that are deleted in this beat."""
+    died: Mapping[str, str]
+    """What each record notes of models that died, those of this beat included."""
 
     @property
     def settled(self) -> bool:

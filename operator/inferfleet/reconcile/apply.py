@@ -13,9 +13,10 @@ from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.errors import KubeError, NotReadyYet
 from inferfleet.fleet import names
+from inferfleet.fleet.revision import digest
 from inferfleet.kube.claims import claim_patch
 from inferfleet.kube.client import Client
-from inferfleet.kube.compare import differs, fingerprint
+from inferfleet.kube.compare import differs
 from inferfleet.kube.kinds import (
     CONFIG_MAPS,
     CONTROLLER_REVISIONS,
@@ -73,7 +74,7 @@ async def apply(plan: Plan, hand: Hand) -> None:
 async def _apply(manifest: Json, hand: Hand) -> None:
     """Make a child as the manifest says, if it is not; one that is in no cache may be there without our label."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
-    mark, child = fingerprint(manifest), hand.caches.children[kind].get(hand.owner.namespace, name)
+    mark, child = digest(manifest)[:16], hand.caches.children[kind].get(hand.owner.namespace, name)
     if child is not None and child.owner == hand.owner.uid and hand.caches.is_as(child, mark):
         return
     live = child.raw if child else await hand.client.get(kind, hand.owner.namespace, name)

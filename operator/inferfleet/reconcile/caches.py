@@ -206,7 +206,8 @@ def _decoder(kind: Kind) -> Callable[[Json], Child | None]:
         meta = raw["metadata"]
         recorded = read_record(typed) if kind is CONTROLLER_REVISIONS else None
         # What a record holds is never compared: it is written once.
-        typed.pop("data" if recorded else "", None)
+        if recorded:
+            del typed["data"]
         pods = facts.set_from(typed) if kind is REPLICA_SETS else None
         owner = facts.owner_uid(raw)
         return Child(

@@ -39,7 +39,7 @@ class Sources:
 
 def observe(raw: Json, sources: Sources) -> Snapshot:
     """Take a snapshot of one model."""
-    subject = _subject(raw)
+    subject = subject_from(raw)
     key = Key(subject.namespace, subject.name)
     caches = sources.caches
     records = _records(caches, key, subject.uid)
@@ -65,7 +65,8 @@ def _is_outdated(record: Recorded, subject: Subject, sources: Sources) -> bool:
     return known
 
 
-def _subject(raw: Json) -> Subject:
+def subject_from(raw: Json) -> Subject:
+    """Read a ModelDeployment, with what is wrong with its spec."""
     meta, spec = raw["metadata"], parse_spec(raw)
     wrong = spec if isinstance(spec, tuple) else ()
     return Subject(

@@ -15,4 +15,4 @@ class TritonPythonModel:
 
     def execute(self, requests: list[object]) -> list[object]:
         """Never reached; without it Triton would refuse the file for another reason."""
-        raise NotImplementedError(f"{len(requests)} requests for a model that never loaded")
+        raise RuntimeError(f"{len(requests)} requests reached a model that never loaded")
