@@ -24,12 +24,12 @@ from inferfleet.serving.metrics import METRICS_PORT
 from inferfleet.serving.progress import PROGRESS_PORT
 from inferfleet.serving.triton import GRPC_PORT
 from serving.fakes import FakeTriton, metrics_page
-from support.fake_kube import FakeKube, Fate, Logged
+from support.fake_kube import FakeKube, Logged
 from support.fake_kube.resources import custom_resource
 from support.fake_kube.storage import Change
-from support.fake_servers import pod_network
+from support.fake_servers import download_address, serving_address
 from support.makers import CONFIG, H100, REPOSITORY
-from support.pods import READ, SERVES, UNREAD, role_of
+from support.pods import address_of, fate, role_of
 
 NAMESPACE = "default"
 GPUS_PER_NODE = 8
@@ -60,7 +60,7 @@ class Simulated:
         """Let there be nodes, and let pods run."""
         fake = self.fake
         fake.controllers.kubelets.address = self._address
-        fake.controllers.kubelets.fates.append(self._fate)
+        fake.controllers.kubelets.fates.append(lambda pod: fate(pod, self.read))
         fake.api.storage.listen(self._seen)
         fake.enable()
         fake.api.register(custom_resource(crd()))
@@ -164,15 +164,10 @@ class Simulated:
         if found is not None:
             self.fake.controllers.kubelets.dirty[found[1]] = None
 
-    def _fate(self, pod: Json) -> Fate:
-        if role_of(pod) != names.ROLE_DOWNLOAD:
-            return SERVES
-        return READ if pod["metadata"]["uid"] in self.read else UNREAD
-
     @staticmethod
     def _address(pod: Json, number: int) -> str:
-        serves = role_of(pod) != names.ROLE_DOWNLOAD
-        return _serving_address(number) if serves else _download_address(number)
+        among = DOWNLOAD_ADDRESSES if role_of(pod) == names.ROLE_DOWNLOAD else SERVING_ADDRESSES
+        return address_of(pod, number % among)
 
     async def page(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer as a model server's metrics port or a download's progress port does."""
@@ -197,14 +192,6 @@ def _model_of(entry: Logged) -> str:
     return str((meta.get("labels") or {}).get(names.MODEL, ""))
 
 
-def _serving_address(number: int) -> str:
-    return f"{pod_network()}.{100 + number % SERVING_ADDRESSES}"
-
-
-def _download_address(number: int) -> str:
-    return f"{pod_network()}.{1 + number % DOWNLOAD_ADDRESSES}"
-
-
 @asynccontextmanager
 async def simulated(models: int) -> AsyncIterator[Simulated]:
     """Bring up a cluster with room for so many models of one GPU each, and their pods' ports."""
@@ -218,10 +205,10 @@ async def simulated(models: int) -> AsyncIterator[Simulated]:
         server = grpc.aio.server()
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(FakeTriton(), server)
         for number in range(SERVING_ADDRESSES):
-            await web.TCPSite(runner, _serving_address(number), METRICS_PORT).start()
-            server.add_insecure_port(f"{_serving_address(number)}:{GRPC_PORT}")
+            await web.TCPSite(runner, serving_address(number), METRICS_PORT).start()
+            server.add_insecure_port(f"{serving_address(number)}:{GRPC_PORT}")
         for number in range(DOWNLOAD_ADDRESSES):
-            await web.TCPSite(runner, _download_address(number), PROGRESS_PORT).start()
+            await web.TCPSite(runner, download_address(number), PROGRESS_PORT).start()
         await server.start()
         stack.push_async_callback(server.stop, 0)
         yield found

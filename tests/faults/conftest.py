@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 
 import pytest
 
+from support.in_virtual_time import pytest_asyncio_loop_factories, sim
 from support.operator_process import Deployment, deployment
-from support.simulation import Simulation, simulation
-from support.virtual_time import VirtualLoop
+from support.simulation import Simulation
 
-
-def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], VirtualLoop]]:
-    return {"virtual": VirtualLoop}
-
-
-@pytest.fixture
-async def sim() -> AsyncIterator[Simulation]:
-    """Bring up a cluster without an operator."""
-    async with simulation() as running:
-        yield running
+__all__ = ["fleet", "pytest_asyncio_loop_factories", "sim"]
 
 
 @pytest.fixture

@@ -96,10 +96,7 @@ async def test_row_06_a_beat_that_hangs_is_given_ten_seconds_to_end(sim: Simulat
 async def test_row_07_of_two_that_start_together_one_leads_and_the_other_writes_nothing(
     sim: Simulation, fleet: Deployment
 ) -> None:
-    fleet.start()
-    sim.apply(replicas=2)
-    await sim.settled()
-    leader, standby = await fleet.led()
+    leader, standby = await fleet.serve()
 
     assert writers(sim) == {leader.name}
     assert not [entry for entry in sim.fake.log if entry.user == standby.name and entry.verb == "watch"]
@@ -224,10 +221,7 @@ async def test_row_11_a_leader_whose_clock_is_wrong_is_left_alone_and_followed_i
 async def test_row_11_a_clock_that_is_set_during_an_upgrade_disturbs_nothing(
     sim: Simulation, fleet: Deployment, step: float
 ) -> None:
-    fleet.start()
-    sim.apply(replicas=2)
-    await sim.settled()
-    leader, _ = await fleet.led()
+    leader, _ = await fleet.serve()
     before = times(sim.status())
     sim.apply(**NEXT_IMAGE)
     await sim.until(lambda: len(sim.pods()) == 3)

@@ -151,10 +151,7 @@ def kind() -> Json:
 async def test_row_27_a_refusal_of_every_token_for_five_seconds_costs_no_restart_and_no_work(
     sim: Simulation, fleet: Deployment
 ) -> None:
-    fleet.start()
-    sim.apply(replicas=2)
-    await sim.settled()
-    leader, _ = await fleet.led()
+    leader, _ = await fleet.serve()
     tokens, sim.fake.tokens = sim.fake.tokens, {}
 
     sim.fake.drop_watches()

@@ -162,17 +162,22 @@ async def test_the_age_of_the_oldest_shows_how_long_work_waits(queue: Queue) -> 
     assert queue.oldest_age == pytest.approx(3.0, abs=0.01)
 
 
+async def cancelled_after(ticks: int, chosen: asyncio.Task[Key], tasks: list[asyncio.Task[Key]]) -> None:
+    """Cancel a task at a turn of the loop, and wait until all have ended."""
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    chosen.cancel()
+    async with asyncio.timeout(100.0):
+        await asyncio.wait(tasks)
+
+
 @pytest.mark.parametrize("ticks", range(4))
 async def test_a_worker_that_is_cancelled_around_the_moment_of_a_wake_up_loses_no_key(queue: Queue, ticks: int) -> None:
     queue.later(B, 1000.0)
     taking = asyncio.create_task(queue.take())
     await settle()
     queue.add(A)
-    for _ in range(ticks):
-        await asyncio.sleep(0)
-    taking.cancel()
-    async with asyncio.timeout(100.0):
-        await asyncio.wait([taking])
+    await cancelled_after(ticks, taking, [taking])
 
     assert not taking.cancelled() or len(queue) == 1
 
@@ -185,11 +190,7 @@ async def test_a_worker_that_is_cancelled_while_keys_come_ends(queue: Queue, tic
     second = asyncio.create_task(queue.take())
     await settle()
     queue.add(A)
-    for _ in range(ticks):
-        await asyncio.sleep(0)
-    second.cancel()
-    async with asyncio.timeout(100.0):
-        await asyncio.wait([first, second])
+    await cancelled_after(ticks, second, [first, second])
 
     assert second.cancelled()
 

@@ -226,6 +226,13 @@ class Deployment:
     def leaders(self) -> list[Replica]:
         return [one for one in self.replicas.values() if one.leads]
 
+    async def serve(self) -> tuple[Replica, Replica]:
+        """Start, and let a model of two replicas serve; return who leads and who stands by."""
+        self.start()
+        self.sim.apply(replicas=2)
+        await self.sim.settled()
+        return await self.led()
+
     async def led(self, within: float = 60.0) -> tuple[Replica, Replica]:
         """Wait until one replica leads and another stands by; return them so."""
         await self.sim.until(lambda: len(self.leaders) == 1 and len(self.replicas) == 2, within)

@@ -6,6 +6,7 @@ The one rule: a pod's address is its own while it lives, and a download's pod wa
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from inferfleet.api.base import Json
@@ -31,8 +32,8 @@ class Pods:
     def live(self) -> None:
         """Let the fake's kubelets run pods so."""
         kubelets = self.fake.controllers.kubelets
-        kubelets.address = self._address
-        kubelets.fates.append(self._fate)
+        kubelets.address = address_of
+        kubelets.fates.append(lambda pod: fate(pod, self.read))
 
     def runs(self, address: str) -> bool:
         """Tell whether a pod runs at an address."""
@@ -54,14 +55,17 @@ class Pods:
                 return stored.obj
         return None
 
-    def _fate(self, pod: Json) -> Fate:
-        if role_of(pod) != names.ROLE_DOWNLOAD:
-            return SERVES
-        return READ if pod["metadata"]["uid"] in self.read else UNREAD
 
-    @staticmethod
-    def _address(pod: Json, number: int) -> str:
-        return download_address(number) if role_of(pod) == names.ROLE_DOWNLOAD else serving_address(number)
+def fate(pod: Json, read: Container[str]) -> Fate:
+    """Say what becomes of a pod; `read` holds the uids of downloads whose result was read."""
+    if role_of(pod) != names.ROLE_DOWNLOAD:
+        return SERVES
+    return READ if pod["metadata"]["uid"] in read else UNREAD
+
+
+def address_of(pod: Json, number: int) -> str:
+    """Say where a pod is."""
+    return download_address(number) if role_of(pod) == names.ROLE_DOWNLOAD else serving_address(number)
 
 
 def role_of(pod: Json) -> str:
