@@ -35,9 +35,8 @@ class Answer:
 
 def ask(lab: Lab, name: str, prompt: str, tokens: int = 16, *, show: bool = False) -> Answer:
     """Ask a model by its name; `show` prints the pieces as they come."""
-    address = lab.rig.get(f"/api/v1/namespaces/{lab.namespace}/services/{name}")["spec"]["clusterIP"]
-    model = lab.get(name)["status"]["plan"]["model"]
-    argv = [PYTHON, "-m", "e2e.ask", f"http://{address}:8000", model, prompt, str(tokens)]
+    address, model = lab.endpoint(name)
+    argv = [PYTHON, "-m", "e2e.ask", f"http://{address}", model, prompt, str(tokens)]
     command = [str(part) for part in shell.in_netns(NODES[0].netns, argv)]
     pieces: list[dict[str, object]] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as client:

@@ -121,6 +121,11 @@ class Lab:
         """Read a model."""
         return self.rig.get(self.path(name))
 
+    def endpoint(self, name: str) -> tuple[str, str]:
+        """Say where a model answers (the address and port of its Service), and what its server calls it."""
+        service = self.rig.get(f"/api/v1/namespaces/{self.namespace}/services/{name}")
+        return f"{service['spec']['clusterIP']}:8000", str(self.get(name)["status"]["plan"]["model"])
+
     def condition(self, name: str, kind: str) -> Json:
         """Read a condition; empty if it is absent."""
         conditions = self.get(name).get("status", {}).get("conditions", [])

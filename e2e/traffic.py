@@ -22,9 +22,8 @@ REQUESTS = 5000
 @contextmanager
 def traffic(lab: Lab, name: str, clients: int = 2) -> Iterator[dict[str, Any]]:
     """Send requests to a model's Service while the block runs; afterwards the dictionary holds what became of them."""
-    address = lab.rig.get(f"/api/v1/namespaces/{lab.namespace}/services/{name}")["spec"]["clusterIP"]
-    model = lab.get(name)["status"]["plan"]["model"]
-    load = [PYTHON, "-m", "e2e.load", f"{address}:8000", "--model", model, "--clients", clients]
+    address, model = lab.endpoint(name)
+    load = [PYTHON, "-m", "e2e.load", address, "--model", model, "--clients", clients]
     command = shell.in_netns(NODES[0].netns, [str(part) for part in (*load, "--count", REQUESTS, "--seconds", SECONDS)])
     found: dict[str, Any] = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as client:

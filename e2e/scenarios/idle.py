@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 
-from e2e.install import NAMESPACE
 from e2e.lab import CHILDREN, OURS, Lab, must, wait_for
+from e2e.operators import writes
 from e2e.rig import audit
 from e2e.scenarios.registry import scenario
 
 SECONDS = 120
-ACCOUNT = f"{NAMESPACE}:inferfleet"
-WRITES = ("create", "update", "patch", "delete")
 
 
 @scenario("idle", "two minutes settled: no write, all resourceVersions stable", limit_seconds=400)
@@ -26,8 +24,7 @@ def idle(lab: Lab, _whole: bool) -> None:
     before, since = _versions(lab), audit.mark()
     time.sleep(SECONDS)
     after = _versions(lab)
-    written = [event for event in audit.events(ACCOUNT, since=since) if event["verb"] in WRITES]
-    ours = [event for event in written if event["objectRef"]["resource"] != "leases"]
+    ours = [event for event in writes(since) if event["objectRef"]["resource"] != "leases"]
     moved = sorted(name for name in before if before[name] != after.get(name))
     named = [(event["verb"], event["objectRef"]["resource"], event["objectRef"].get("name")) for event in ours[:5]]
     must(not ours, f"{len(ours)} writes: {named}")

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from e2e.install import NAMESPACE, RELEASE
 from e2e.lab import Lab, must, wait_for
+from e2e.operators import pods, wait_for_leader
 from e2e.rig import pki, shell
 from e2e.rig.settings import NODES, PYTHON, REPOSITORY
 from e2e.scenarios.registry import scenario
-from e2e.scenarios.takeover import wait_for_leader
 from e2e.traffic import nothing_lost, traffic
 
 NAME = "smollm2"
@@ -48,8 +48,7 @@ def operator_down(lab: Lab, whole: bool) -> None:
 
 def _rest(lab: Lab, replicas: int) -> None:
     lab.rig.kubectl("-n", NAMESPACE, "scale", "deployment", RELEASE, f"--replicas={replicas}")
-    pods = f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app.kubernetes.io%2Fname%3Dinferfleet"
-    wait_for(lambda: len(lab.rig.get(pods)["items"]) == replicas, f"{replicas} replicas of the operator", 60)
+    wait_for(lambda: len(pods(lab)) == replicas, f"{replicas} replicas of the operator", 60)
 
 
 def _one_life(lab: Lab, mode: str) -> None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from e2e.install import NAMESPACE
 from e2e.lab import Lab, must, wait_for
+from e2e.operators import ACCOUNT, wait_for_leader
 from e2e.rig import audit
 from e2e.rig.api import Json
 from e2e.scenarios.registry import scenario
-from e2e.scenarios.takeover import wait_for_leader
 
-ACCOUNT = f"{NAMESPACE}:inferfleet"
 NAME = "smollm2"
 BARE = "hf://inferfleet/smollm2-bare"
 Right = tuple[str, str, str]
