@@ -15,7 +15,7 @@ from pathlib import Path
 
 from e2e.rig import cgroups, node_files, node_init, node_services, processes, shell
 from e2e.rig.errors import RigError
-from e2e.rig.settings import NODES, PYTHON, REPOSITORY, NodeSpec
+from e2e.rig.settings import PYTHON, REPOSITORY, NodeSpec
 
 _SERVICE_STOP_S = 10.0
 
@@ -108,11 +108,6 @@ def signal_service(node: NodeSpec, service: str, sig: signal.Signals) -> None:
     if pid is None:
         raise RigError(f"{service} does not run on {node.name}.")
     os.kill(pid, sig)
-
-
-def all_on() -> bool:
-    """Whether every node and every service of it runs."""
-    return all(is_on(node) and all(service_pid(node, service) for service in node_services.SERVICES) for node in NODES)
 
 
 def _shown_as(node: NodeSpec, service: str) -> list[str]:

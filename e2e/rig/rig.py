@@ -15,7 +15,7 @@ from e2e.rig.errors import RigError
 from e2e.rig.images import Built
 from e2e.rig.levers import Levers
 from e2e.rig.lock import USE, machine_lock
-from e2e.rig.settings import CONTROL_NETNS, NODES, STATE, NodeSpec
+from e2e.rig.settings import NODES, STATE, NodeSpec
 
 _BIN = STATE / "bin"
 
@@ -78,10 +78,6 @@ class Rig:
         for node in self.nodes:
             node_images.import_missing(partial(nodes.run_inside, node))
         return image.reference
-
-    def in_control_plane_network(self, argv: Sequence[str | Path]) -> list[str]:
-        """Prefix argv so that it runs in the control plane's network namespace."""
-        return shell.in_netns(CONTROL_NETNS, argv)
 
     def _tool(self, name: str, argv: Sequence[str], stdin: str | None, *, check: bool) -> str:
         command = [str(_BIN / name), *argv]

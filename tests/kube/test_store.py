@@ -163,18 +163,15 @@ def test_an_object_that_cannot_be_decoded_leaves_what_was_known_and_shows_nothin
     assert "a secret" not in caplog.text
 
 
-def test_objects_are_found_by_their_controller_and_by_the_callers_index(told: list[Pair]) -> None:
+def test_objects_are_found_by_the_callers_index(told: list[Pair]) -> None:
     cache = store(told, index_by=lambda value: value.partition("@")[2] or None)
-    mine = [{"uid": "other", "controller": False}, {"uid": "me", "controller": True}]
 
-    cache.learn(raw("b", 1, "b@node-1", ownerReferences=mine))
-    cache.learn(raw("a", 2, "a@node-1", ownerReferences=mine))
+    cache.learn(raw("b", 1, "b@node-1"))
+    cache.learn(raw("a", 2, "a@node-1"))
     cache.learn(raw("c", 3, "c@node-2"))
-    cache.learn(raw("b", 4, "b@node-2", ownerReferences=mine))
+    cache.learn(raw("b", 4, "b@node-2"))
     cache.learn(raw("a", 5, "a"))
 
-    assert cache.owned_by("me") == ["b@node-2"]
-    assert cache.owned_by("other") == []
     assert cache.indexed("node-1") == []
     assert cache.indexed("node-2") == ["b@node-2", "c@node-2"]
 

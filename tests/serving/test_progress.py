@@ -123,5 +123,5 @@ async def test_what_was_found_outlives_the_pods_address_and_not_the_pod(stage: S
 
     stage.reader.watch("model", [("uid-1", "")])
     assert stage.reader.repository("uid-1") == FOUND
-    stage.reader.forget("model")
+    stage.reader.watch("model", [])
     assert stage.reader.repository("uid-1") is None

@@ -1,4 +1,4 @@
-"""What we believe the API server holds: one kind's objects, decoded, by name, by owner and by an index of the caller's.
+"""What we believe the API server holds: one kind's objects, decoded, by name and by an index of the caller's.
 
 The one rule: nothing older replaces anything newer. Versions of one kind are compared as the numbers that they are.
 """
@@ -28,7 +28,6 @@ _REMEMBERED_DELETIONS = 4096
 class _Entry(Generic[T]):
     uid: str
     version: int
-    owner: str | None
     index: str | None
     value: T
 
@@ -44,7 +43,6 @@ class Store(Generic[T]):
         self._on_change = on_change
         self._index_by = index_by
         self._entries: dict[Key, _Entry[T]] = {}
-        self._by_owner: dict[str, set[Key]] = {}
         self._by_index: dict[str, set[Key]] = {}
         self._deleted: OrderedDict[str, int] = OrderedDict()
 
@@ -60,13 +58,9 @@ class Store(Generic[T]):
         entry = self._entries.get((namespace, name))
         return None if entry is None else entry.value
 
-    def owned_by(self, uid: str) -> list[T]:
-        """List the objects whose controller has this uid, by name."""
-        return self._values(self._by_owner.get(uid))
-
     def indexed(self, key: str) -> list[T]:
         """List the objects for which the caller's index function gave this key, by name."""
-        return self._values(self._by_index.get(key))
+        return [self._entries[each].value for each in sorted(self._by_index.get(key, ()))]
 
     def learn(self, raw: Json, *, rewound: bool = False) -> None:
         """Take in an object as the API server just showed it, unless something newer of this name is known.
@@ -92,7 +86,7 @@ class Store(Generic[T]):
             self._remove(key, held)
             held = None
         if value is not None:
-            self._put(key, _Entry(uid, version, _owner(raw), self._index(value), value), held)
+            self._put(key, _Entry(uid, version, self._index(value), value), held)
 
     def forget(self, raw: Json) -> None:
         """Take in that this object was deleted; what is newer stays, and may be an object of the same name."""
@@ -117,8 +111,6 @@ class Store(Generic[T]):
         if held is not None:
             self._unindex(key, held)
         self._entries[key] = entry
-        if entry.owner is not None:
-            self._by_owner.setdefault(entry.owner, set()).add(key)
         if entry.index is not None:
             self._by_index.setdefault(entry.index, set()).add(key)
         before = None if held is None else held.value
@@ -132,11 +124,10 @@ class Store(Generic[T]):
             self._on_change(entry.value, None)
 
     def _unindex(self, key: Key, entry: _Entry[T]) -> None:
-        for index, name in ((self._by_owner, entry.owner), (self._by_index, entry.index)):
-            if name is not None:
-                index[name].discard(key)
-                if not index[name]:
-                    del index[name]
+        if entry.index is not None:
+            self._by_index[entry.index].discard(key)
+            if not self._by_index[entry.index]:
+                del self._by_index[entry.index]
 
     def _remember_deletion(self, uid: str, version: int) -> None:
         """Keep the newest deletions, so that the late answer of a write of ours brings nothing back.
@@ -151,9 +142,6 @@ class Store(Generic[T]):
     def _index(self, value: T) -> str | None:
         return None if self._index_by is None else self._index_by(value)
 
-    def _values(self, keys: set[Key] | None) -> list[T]:
-        return [self._entries[key].value for key in sorted(keys or ())]
-
 
 def version_of(raw: Json) -> int:
     """Read an object's version."""
@@ -163,10 +151,3 @@ def version_of(raw: Json) -> int:
 def _key(raw: Json) -> Key:
     meta = raw["metadata"]
     return meta.get("namespace") or "", meta["name"]
-
-
-def _owner(raw: Json) -> str | None:
-    for reference in raw["metadata"].get("ownerReferences") or ():
-        if reference.get("controller"):
-            return str(reference["uid"])
-    return None

@@ -63,10 +63,6 @@ class ProgressReader:
             self._progress.pop(uid, None)
             self._found.pop(uid, None)
 
-    def forget(self, key: Hashable) -> None:
-        """Read nothing of a key any more."""
-        self.watch(key, ())
-
     def progress(self, uid: str) -> Progress | None:
         """Say how far a download is."""
         return self._progress.get(uid)
