@@ -85,7 +85,7 @@ WEIGHTS: Mapping[str, str] = {
     "CacheUnwritable": "The volume cannot be written to, or knows no file locks.",
     "CacheLocked": "Another download of the same commit holds the cache for too long.",
     "ClaimUnreadable": "Files of the claim cannot be read by the pods' user, or the folder is not there.",
-    "WeightsMissing": "A serving pod waited for the weights in vain: look at the model's download.",
+    "WeightsMissing": "A serving pod did not find the weights: they are downloaded again.",
     "RepositoryNotBuilt": "A serving pod could not build its model repository.",
     "PortUnavailable": "The download's progress port is taken.",
     "Stopped": "The download's pod was stopped: its node was drained, for example. It is started again.",

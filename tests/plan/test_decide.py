@@ -9,6 +9,7 @@ import pytest
 from inferfleet.api.base import Json
 from inferfleet.api.parse import Problem
 from inferfleet.errors import SpecError
+from inferfleet.fleet.names import source_directory
 from inferfleet.fleet.replicas import Blocker, Proof
 from inferfleet.fleet.snapshot import Snapshot
 from inferfleet.plan.actions import Plan
@@ -390,3 +391,82 @@ def test_old_records_beyond_five_go_and_what_is_in_use_stays() -> None:
     plan = decide(replace(seen, recorded=(*seen.recorded, *spare)), CONFIG, NOW)
 
     assert sorted(target.name for target in plan.remove_records) == sorted(each.name for each in spare[5:])
+
+
+def reverted() -> Snapshot:
+    """Make a model that serves v2 and is edited back to an earlier spec, whose record is still there."""
+    back = spec(replicas=1)
+    edited = spec(replicas=1, model={"source": "hf://org/model", "revision": "v2"})
+    seen = serving(1)
+    record = recorded(edited, number=2, commit="d" * 40, proven="2026-01-02T00:00:00Z", good="2026-01-02T00:01:00Z")
+    return replace(
+        seen,
+        subject=subject(back, generation=3),
+        recorded=(recorded(back), record),
+        sets=(pod_set(record, 1),),
+        replicas=(replica("p0", record),),
+        downloads=(download(edited),),
+    )
+
+
+def test_weights_that_were_out_of_use_are_downloaded_before_a_replica_goes() -> None:
+    seen = reverted()
+
+    plan = decide(seen, CONFIG, NOW)
+
+    source = source_directory("hf://org/model")
+    assert plan.start is not None
+    assert (plan.start.evict, plan.start.in_use) == (True, (f"{source}/{'c' * 40}", f"{source}/{'d' * 40}"))
+    assert plan.start.wanted_revision == "c" * 40
+    assert {wanted.recorded.number: wanted.replicas for wanted in plan.children.sets} == {2: 1}
+    assert said(plan, "Cached") == ("False", "Downloading")
+
+
+def test_the_download_of_another_revision_ends_first() -> None:
+    other = spec(model={"source": "hf://org/model", "revision": "v3"})
+    seen = reverted()
+
+    plan = decide(replace(seen, downloads=(*seen.downloads, download(other, "Running"))), CONFIG, NOW)
+
+    assert plan.start is None
+    assert [target.name for target in plan.remove_downloads] == ["job-0"]
+    assert "ends first" in condition(plan, "Cached")["message"]
+    assert plan.again is not None
+
+
+def test_the_download_of_a_revision_out_of_use_goes() -> None:
+    seen = serving(1)
+    old = spec(model={"source": "hf://org/old"})
+    out_of_use = recorded(old, number=0, proven="2026-01-01T00:00:00Z")
+
+    plan = decide(
+        replace(seen, recorded=(*seen.recorded, out_of_use), downloads=(*seen.downloads, download(old, attempt=7))),
+        CONFIG,
+        NOW,
+    )
+
+    assert [target.name for target in plan.remove_downloads] == ["job-7"]
+
+
+@pytest.mark.parametrize(("ended", "starts"), [(300.0, True), (10.0, False)])
+def test_weights_that_a_pod_does_not_find_are_downloaded_again(ended: float, *, starts: bool) -> None:
+    seen = serving(1)
+    searching = replace(seen.replicas[0], ready=False, blocker=Blocker("WeightsMissing", "They are not there."))
+
+    plan = decide(
+        replace(seen, replicas=(searching,), downloads=(download(seen.subject.spec or spec(), ended=NOW - ended),)),
+        CONFIG,
+        NOW,
+    )
+
+    assert (plan.start is not None) == starts
+    assert {wanted.replicas for wanted in plan.children.sets} == {1}
+
+
+def test_a_claim_that_was_given_is_never_cleaned() -> None:
+    found = spec(cache={"type": "PVC", "claim": "shared"})
+
+    plan = decide(snapshot(found), CONFIG, NOW)
+
+    assert plan.start is not None
+    assert (plan.start.evict, plan.start.in_use) == (False, ())

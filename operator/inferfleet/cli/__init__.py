@@ -125,13 +125,26 @@ def fetch(
     ca_file: Annotated[Path | None, typer.Option(help="Further trust anchors.")] = None,
     connections: Annotated[int, typer.Option(help="Files downloaded at once.")] = 4,
     size_limit: Annotated[int, typer.Option(help="Bytes that the volume may hold.")] = 0,
+    evict: Annotated[bool, typer.Option("--evict", help="Unused commits go when space is short.")] = False,
+    in_use: Annotated[list[str] | None, typer.Option(help="SOURCE-DIRECTORY/COMMIT that stays.")] = None,
     port: Annotated[int, typer.Option(help="Port that shows progress.")] = 0,
 ) -> None:
     """Download weights into a cache (the operator's Jobs run this)."""
     from inferfleet.cli.weights import FetchArguments, fetch_weights
 
     arguments = FetchArguments(
-        source, revision, endpoint, cache, claim, resolve_only, ca_file, connections, size_limit, port
+        source,
+        revision,
+        endpoint,
+        cache,
+        claim,
+        resolve_only,
+        ca_file,
+        connections,
+        size_limit,
+        evict,
+        tuple(in_use or ()),
+        port,
     )
     raise typer.Exit(fetch_weights(arguments))
 

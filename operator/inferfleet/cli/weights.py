@@ -25,6 +25,8 @@ class FetchArguments:
     ca_file: Path | None
     connections: int
     size_limit: int
+    evict: bool
+    in_use: tuple[str, ...]
     port: int
 
 
@@ -45,6 +47,8 @@ def fetch_weights(given: FetchArguments) -> int:
         proxies=Proxies(_env("HTTPS_PROXY"), _env("HTTP_PROXY"), _env("NO_PROXY")),
         connections=given.connections,
         size_limit=given.size_limit,
+        evict=given.evict,
+        in_use=given.in_use,
         port=given.port,
     )
     return run_fetch(options)

@@ -9,7 +9,8 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from inferfleet.fetch import disk, failures, hub, inspection, lock, marker, web
+from inferfleet.fetch import disk, eviction, failures, hub, inspection, lock, marker, web
+from inferfleet.fetch.disk import Volume
 from inferfleet.fetch.inspection import Facts, Survey
 from inferfleet.fetch.layout import Place, place
 from inferfleet.fetch.listing import Listing, within
@@ -37,7 +38,7 @@ class Download:
         """Bring the source into the cache, or find out about it."""
         revision = check_revision(self.options.revision)
         if COMMIT.match(revision) and not self.options.resolve_only:
-            known = self._finished(self._place(revision))
+            known = await self._used(self._place(revision))
             if known is not None:
                 return known
         async with web.connected(self.options, self.source.repository, revision, self.world) as opened:
@@ -60,7 +61,7 @@ class Download:
     async def _brought(self, opened: Web, listing: Listing, seen: Survey) -> Repository:
         at = self._place(listing.commit)
         transfer = Transfer(opened, at, self.meter)
-        known = self._finished(at)
+        known = await self._used(at)
         if known is not None:
             return known
         await transfer.on_disk("making a directory", disk.make_directories, at.source)
@@ -68,6 +69,7 @@ class Download:
         descriptor = await transfer.on_disk("opening its lock", lock.open_lock, at.lock)
         patience = self.options.persistence.lock
         async with lock.held(descriptor, self.world, patience, lambda: self._show(at, listing)):
+            await asyncio.to_thread(self._pin, at)
             return self._finished(at) or await self._write(transfer, listing, seen)
 
     async def _write(self, transfer: Transfer, listing: Listing, seen: Survey) -> Repository:
@@ -82,11 +84,36 @@ class Download:
 
     async def _make_sure_of_room(self, transfer: Transfer, listing: Listing) -> None:
         await asyncio.to_thread(self._show, transfer.place, listing)
-        room = await transfer.on_disk("measuring it", disk.measure, transfer.place.source, self.options.size_limit)
         missing = self.meter.missing
         self.meter.expect(len(listing.files), listing.total)
+        room = await self._measured(transfer)
+        unused = await transfer.on_disk("looking at it", self._unused, transfer.place)
+        while missing > room.free and unused:
+            await transfer.on_disk("removing what is unused", eviction.remove, unused.pop(0))
+            room = await self._measured(transfer)
         if missing > room.free:
             raise failures.disk_full(missing, room.free, room.capacity)
+
+    async def _measured(self, transfer: Transfer) -> Volume:
+        return await transfer.on_disk("measuring it", disk.measure, transfer.place.cache, self.options.size_limit)
+
+    def _unused(self, at: Place) -> list[Place]:
+        return eviction.unused(at, self.options.in_use) if self.options.evict else []
+
+    async def _used(self, at: Place) -> Repository | None:
+        """Return what an earlier download found, if it finished, and keep it from eviction by others."""
+        known = self._finished(at)
+        if known is not None:
+            await asyncio.to_thread(self._pin, at)
+        return known
+
+    def _pin(self, at: Place) -> None:
+        if self.options.evict:
+            return
+        try:
+            at.pin.touch()
+        except OSError as error:  # a finished download on a volume that is read-only by now serves all the same
+            log.warning("commit %s cannot be pinned: %s", at.commit, error.strerror)
 
     def _show(self, at: Place, listing: Listing) -> None:
         self.meter.show(bytes_there(at, listing.files))

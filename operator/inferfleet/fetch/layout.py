@@ -4,6 +4,7 @@ The one rule: a directory with a marker is whole and never written again.
 
     <cache>/<first 16 of sha256(source)>/
         <commit>.lock                       held (flock) while the commit is written
+        <commit>.pinned                     there when a model uses the commit on a claim that is not its own
         <commit>/                           the files of the source's folder, with their paths below it
             .inferfleet-partial/*.partial   what has arrived of files that are not whole; gone when all are
             .inferfleet-complete.json       the marker, written last: what was found, for `/result`
@@ -35,6 +36,11 @@ class Place:
         return self.source / self.commit
 
     @property
+    def cache(self) -> Path:
+        """The directory of all sources: the volume."""
+        return self.source.parent
+
+    @property
     def marker(self) -> Path:
         """The file that says that all others are whole."""
         return self.root / MARKER
@@ -43,6 +49,16 @@ class Place:
     def lock(self) -> Path:
         """The file that the one writer holds."""
         return self.source / f"{self.commit}.lock"
+
+    @property
+    def pin(self) -> Path:
+        """The file that keeps the commit from eviction."""
+        return self.source / f"{self.commit}.pinned"
+
+    @property
+    def name(self) -> str:
+        """What the commit is called in this cache."""
+        return f"{self.source.name}/{self.commit}"
 
     @property
     def partials(self) -> Path:

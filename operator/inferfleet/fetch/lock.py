@@ -29,7 +29,7 @@ async def held(descriptor: int, world: World, patience: float, waiting: Callable
     """Hold the lock while the block runs, then close it; call `waiting` each time it is still another's."""
     try:
         deadline = world.clock() + patience
-        while not _take(descriptor):
+        while not take(descriptor):
             if world.clock() >= deadline:
                 raise FetchError(
                     "CacheLocked",
@@ -43,7 +43,8 @@ async def held(descriptor: int, world: World, patience: float, waiting: Callable
         os.close(descriptor)
 
 
-def _take(descriptor: int) -> bool:
+def take(descriptor: int) -> bool:
+    """Take the lock without waiting; False when another process holds it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

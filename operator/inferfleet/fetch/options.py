@@ -66,6 +66,10 @@ class FetchOptions:
     persistence: Persistence = Persistence()
     size_limit: int = 0
     """Bytes that the cache volume may hold although its file system has more (an emptyDir's sizeLimit); 0: no limit."""
+    evict: bool = False
+    """The cache is this model's own: unused commits go when space is short. Without it, what is used here is pinned."""
+    in_use: tuple[str, ...] = ()
+    """Commits that stay, as SOURCE-DIRECTORY/COMMIT."""
     port: int = 0
     """Port of the progress server; 0: none."""
     bind: str | None = None
@@ -90,6 +94,6 @@ class LinkOptions:
     """An emptyDir of the pod's own; nothing outside it is touched."""
     config: Path | None = Path("/config")
     """Directory with generated `NAME.pbtxt`, which go before the repository's own; None or absent: there are none."""
-    wait: float = 600.0
+    wait: float = 120.0
     """Seconds to wait for the marker."""
     termination_message: Path = TERMINATION_LOG

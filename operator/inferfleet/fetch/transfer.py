@@ -52,7 +52,7 @@ class Transfer:
     def full(self) -> FetchError:
         """Say what is missing, should the disk be full."""
         try:
-            room = disk.measure(self.place.source, self.web.options.size_limit)
+            room = disk.measure(self.place.cache, self.web.options.size_limit)
         except OSError:
             room = disk.Volume(0, 0)
         return failures.disk_full(self.meter.missing, room.free, room.capacity)

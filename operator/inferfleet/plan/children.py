@@ -80,7 +80,8 @@ def held_back(lines: Iterable[Line], sizes: Mapping[str, int]) -> dict[str, int]
     return {name: max(size, current.get(name, 0)) for name, size in sizes.items()}
 
 
-def _in_use(scene: Scene) -> set[str]:
+def in_use(scene: Scene) -> set[str]:
+    """Name the records that are in use: with a ReplicaSet, the target, and the newest that was good."""
     newest_good = max(
         (record for record in scene.snapshot.recorded if record.good), key=lambda record: record.number, default=None
     )
@@ -88,9 +89,20 @@ def _in_use(scene: Scene) -> set[str]:
     return used | {record.name for record in (scene.record, newest_good) if record}
 
 
+def commits_in_use(scene: Scene) -> tuple[str, ...]:
+    """Name the directories of commits that stay on the model's own claim, as SOURCE-DIRECTORY/COMMIT."""
+    used = in_use(scene)
+    found = {
+        f"{names.source_directory(record.spec['model']['source'])}/{record.commit}"
+        for record in scene.snapshot.recorded
+        if record.name in used
+    }
+    return tuple(sorted(found))
+
+
 def old_records(scene: Scene) -> tuple[Target, ...]:
     """Choose the records that go: all but those in use and the newest five of the others."""
-    used = _in_use(scene)
+    used = in_use(scene)
     spare = sorted((r for r in scene.snapshot.recorded if r.name not in used), key=lambda record: -record.number)
     return tuple(Target(record.name, record.uid) for record in spare[KEPT_RECORDS:])
 
@@ -112,8 +124,10 @@ def empty_sets(scene: Scene, sizes: Mapping[str, int]) -> tuple[Target, ...]:
 
 
 def stale_downloads(scene: Scene, replaced: tuple[Download, ...]) -> tuple[Target, ...]:
-    """Choose the download Jobs that go: replaced attempts, and those of revisions that are gone."""
-    kept = {record.revision for record in scene.snapshot.recorded} | {scene.revision, scene.asked}
+    """Choose the download Jobs that go: replaced attempts, and those of revisions whose weights may go any time."""
+    used = in_use(scene)
+    kept = {record.revision for record in scene.snapshot.recorded if record.name in used}
+    kept |= {scene.revision, scene.asked}
     gone = [job for job in scene.snapshot.downloads if job.revision not in kept]
     return tuple(Target(job.name, job.uid) for job in (*replaced, *gone) if not job.terminating)
 

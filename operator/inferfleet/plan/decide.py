@@ -40,7 +40,7 @@ def _decide(scene: Scene) -> Decided:
     placement = placed if isinstance(placed, Placement) else None
     weights = _weights(scene, refusal)
     lines = scene.lines
-    step = _step(scene, lines, placement)
+    step = _step(scene, lines, placement, weights)
     proven = frozenset(record.name for record in scene.snapshot.recorded if record.proven) | _just_proven(lines)
     dying = replicas.dying(lines)
     died = {record.name: deaths.noted(record, dying, scene.now) for record in scene.snapshot.recorded}
@@ -64,15 +64,28 @@ def _weights(scene: Scene, refusal: Truth | None) -> WeightsPlan:
     if scene.record is None and (refusal or not scene.wanted):
         what = "a node can hold the model" if refusal else "a replica is wanted"
         return WeightsPlan(Truth("Unknown", "NotStarted", f"The download starts when {what}."))
+    record = scene.record
+    replicas_there = scene.snapshot.replicas_of(record) if record else ()
     facts = WeightsFacts(
-        scene.owner, scene.spec, scene.revision, scene.cache, scene.record, scene.snapshot.downloads, scene.now
+        scene.owner,
+        scene.spec,
+        scene.revision,
+        scene.cache,
+        record,
+        scene.snapshot.downloads,
+        scene.now,
+        in_use=children.commits_in_use(scene),
+        missing=any(each.blocker and each.blocker.reason == "WeightsMissing" for each in replicas_there),
     )
     return plan_weights(facts)
 
 
-def _step(scene: Scene, lines: tuple[Line, ...], placement: Placement | None) -> Step:
+def _step(scene: Scene, lines: tuple[Line, ...], placement: Placement | None, weights: WeightsPlan) -> Step:
+    """Take the next step; a revision takes no GPU before its weights are there."""
     record = scene.record
     target = scene.line(record) if record else None
+    if target and not target.size and not target.replicas and weights.cached.status != "True":
+        target = None
     old = tuple(line for line in lines if not record or line.name != record.name)
     facts = RolloutFacts(
         wanted=scene.wanted,

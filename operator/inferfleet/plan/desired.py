@@ -78,6 +78,10 @@ class WantedDownload:
     cache: CachePlan
     attempt: int
     resolve_only: bool = False
+    evict: bool = False
+    """The claim is ours: commits other than those in use go when space is short."""
+    in_use: tuple[str, ...] = ()
+    """Directories of commits that stay, as SOURCE-DIRECTORY/COMMIT."""
 
 
 @dataclass(frozen=True, slots=True)

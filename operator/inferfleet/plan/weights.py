@@ -19,6 +19,8 @@ from inferfleet.plan.truth import Truth
 
 RESULT_WAIT = 20.0
 """Seconds after a Job's end during which its result may still be read."""
+MISSING_AGAIN = 120.0
+"""Seconds after a finished download before it is repeated because a pod did not find the weights."""
 FIRST_BACKOFF, LONGEST_BACKOFF, USER_BACKOFF = 10.0, 300.0, 60.0
 FOR_THE_USER = (
     "HubUnauthorized", "LicenceNotAccepted", "SourceNotFound", "RevisionNotFound", "FileNotFound", "DiskFull",
@@ -38,6 +40,10 @@ class WeightsFacts:
     record: Recorded | None
     downloads: tuple[Download, ...]
     now: float
+    in_use: tuple[str, ...] = ()
+    """Commits that stay when space is short, as in WantedDownload."""
+    missing: bool = False
+    """A serving pod looked for the weights and did not find them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ def plan_weights(facts: WeightsFacts) -> WeightsPlan:
     if facts.record and facts.cache.kind != "PVC":
         return WeightsPlan(_in_pods(facts.cache), known)
     mine = sorted((job for job in facts.downloads if job.revision == facts.revision), key=lambda job: job.attempt)
+    other = next(
+        (job for job in facts.downloads if job.revision != facts.revision and job.state in ("Waiting", "Running")), None
+    )
+    if facts.cache.ours and other and not mine:
+        said = f"The download of revision {other.revision} ends first: it may remove weights that were not in use."
+        return WeightsPlan(Truth("False", "Downloading", said), known, again=2.0)
     if not mine:
         return _start(facts, 0, Truth("False", "Downloading", "The download starts."), known)
     latest, earlier = mine[-1], tuple(mine[:-1])
@@ -95,6 +107,8 @@ def _start(
         cache=facts.cache,
         attempt=attempt,
         resolve_only=facts.cache.kind == "Pod",
+        evict=facts.cache.ours,
+        in_use=facts.in_use if facts.cache.ours else (),
     )
     return WeightsPlan(said, known, start=wanted, remove=(replaced,) if replaced else ())
 
@@ -107,9 +121,12 @@ UNREAD = (
 
 def _succeeded(facts: WeightsFacts, latest: Download, known: Repository | None) -> WeightsPlan:
     found = known or latest.repository
+    since = facts.now - (latest.ended or latest.created)
+    if found and facts.missing and since > MISSING_AGAIN:
+        said = Truth("False", "Downloading", "The weights are no longer on the claim: the download starts again.")
+        return _start(facts, latest.attempt + 1, said, known, latest)
     if found:
         return WeightsPlan(_there(facts.cache, found), found)
-    since = facts.now - (latest.ended or latest.created)
     if since < RESULT_WAIT:
         return WeightsPlan(Truth("False", "Downloading", "The download is done; its result is being read."), again=2.0)
     said = Truth("False", "Downloading", UNREAD)

@@ -24,6 +24,10 @@ class Fetch:
     resolve_only: bool = False
     size_limit: int = 0
     """Bytes that the volume may hold; 0: as much as its file system has."""
+    evict: bool = False
+    """The claim is the model's own: unused commits go when space is short."""
+    in_use: tuple[str, ...] = ()
+    """Commits that stay, as SOURCE-DIRECTORY/COMMIT."""
     port: int = 0
     """Port that shows progress; 0: none."""
 
@@ -47,6 +51,7 @@ def _from_hub(wanted: Fetch, config: FleetConfig) -> list[str]:
     found = [f"--revision={wanted.revision}", f"--endpoint={config.fetch.hub_endpoint}"]
     found += ["--resolve-only"] if wanted.resolve_only else [f"--cache={CACHE}"]
     found += [f"--ca-file={CA}/{CA_KEY}", f"--connections={config.fetch.connections}"]
+    found += ["--evict", *(f"--in-use={name}" for name in wanted.in_use)] if wanted.evict else []
     return found + ([f"--size-limit={wanted.size_limit}"] if wanted.size_limit else [])
 
 

@@ -35,7 +35,14 @@ def download_job(wanted: WantedDownload, config: FleetConfig) -> Json:
 
 def _pod(wanted: WantedDownload, config: FleetConfig) -> Json:
     volume = _volume(wanted)
-    fetch = commands.Fetch(wanted.source, wanted.wanted_revision, wanted.resolve_only, port=commands.PROGRESS_PORT)
+    fetch = commands.Fetch(
+        wanted.source,
+        wanted.wanted_revision,
+        wanted.resolve_only,
+        evict=wanted.evict,
+        in_use=wanted.in_use,
+        port=commands.PROGRESS_PORT,
+    )
     step = fetch_step(fetch, wanted.secret, [volume[0]] if volume else [], config)
     step["ports"] = [{"name": "progress", "containerPort": commands.PROGRESS_PORT}]
     volumes = [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
