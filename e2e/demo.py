@@ -23,6 +23,7 @@ from e2e.ask import ask
 from e2e.install import install, uninstall
 from e2e.lab import Lab
 from e2e.rig import Rig, RigError
+from e2e.rig.progress import spell
 from e2e.rig.settings import PYTHON, REPOSITORY
 
 OUT = Console(width=120)
@@ -121,7 +122,7 @@ def _chapter(title: str) -> None:
 
 def _end(seconds: float) -> None:
     text = (
-        f"That took **{seconds:.0f} s**. Go on by hand:\n\n"
+        f"That took **{spell(seconds)}**. Go on by hand:\n\n"
         "    export KUBECONFIG=/var/lib/inferfleet-rig/pki/admin.kubeconfig\n"
         f"    kubectl -n {NAMESPACE} get mdep,pods\n\n"
         "`make demo-down` takes everything away again. The tutorial in `docs/tutorials/first-model.md` begins here."

@@ -38,21 +38,32 @@ def run_steps(steps: list[Step], console: Console | None = None) -> None:
     console = console or Console(file=sys.stdout, highlight=False)
     known = _durations()
     guesses = [known.get(step.title, step.seconds) for step in steps]
+    started = time.monotonic()
     for index, step in enumerate(steps):
         head = f"[{index + 1}/{len(steps)}] {step.title}"
-        rest = sum(guesses[index + 1 :])
         began = time.monotonic()
-        with _shown(console, partial(line, head, guesses[index], rest)):
+        pace = (began - started) / sum(guesses[:index]) if index else 1.0
+        rest = sum(guesses[index + 1 :])
+        with _shown(console, partial(line, head, guesses[index], rest, max(1.0, pace))):
             step.work()
         took = time.monotonic() - began
         console.print(f"{head}: done in {spell(took)}", markup=False, soft_wrap=True)
         _remember(step.title, took)
 
 
-def line(head: str, guess: float, rest: float, gone: float) -> str:
-    """Write the line for a step that is running."""
-    left = max(guess - gone, 0.0) + rest
-    return f"{head}: {spell(gone)} of about {spell(max(guess, gone))}; everything in about {spell(left)}"
+def line(head: str, guess: float, rest: float, pace: float, gone: float) -> str:
+    """Write the line for a step that is running, in seconds: `rest` is the guess of the steps after it.
+
+    `pace` is how many times longer than guessed the steps before it took; this one may be slower still.
+    """
+    slow = max(pace, gone / guess) if guess else pace
+    left = max(guess - gone, 0.0) + rest * slow
+    return f"{head}: {spell(gone)} of about {roughly(max(guess, gone))}, about {roughly(left)} to go"
+
+
+def roughly(seconds: float) -> str:
+    """Write a guess as a person says it: no more exact than it is."""
+    return f"{max(10, round(seconds, -1)):.0f} s" if seconds < 85 else f"{round(seconds / 60)} min"
 
 
 def spell(seconds: float) -> str:

@@ -24,11 +24,15 @@ def test_durations_are_said_as_a_person_says_them(seconds: float, text: str) -> 
 
 
 def test_a_line_says_what_is_gone_and_what_is_left() -> None:
-    assert line("[1/2] build", 60, 30, 45) == "[1/2] build: 45 s of about 60 s; everything in about 45 s"
+    assert line("[1/2] build", 60, 30, 1.0, 45) == "[1/2] build: 45 s of about 60 s, about 40 s to go"
 
 
 def test_a_step_that_takes_longer_than_thought_never_has_less_than_nothing_left() -> None:
-    assert line("[1/2] build", 60, 30, 200) == "[1/2] build: 3 min 20 s of about 3 min 20 s; everything in about 30 s"
+    assert line("[1/2] build", 60, 30, 1.0, 180) == "[1/2] build: 3 min 0 s of about 3 min, about 2 min to go"
+
+
+def test_a_machine_that_was_slow_before_is_expected_to_stay_slow() -> None:
+    assert line("[2/3] build", 60, 60, 2.0, 30) == "[2/3] build: 30 s of about 60 s, about 2 min to go"
 
 
 def test_steps_are_done_in_order_and_their_durations_remembered() -> None:
