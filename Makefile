@@ -35,7 +35,7 @@ demo-down: $(VENV)/complete ## Remove what the demo made
 	@$(PYTHON) -m e2e.demo down --cluster $(CLUSTER)
 
 .PHONY: check static format lint types layers unit coverage
-check: static unit ## Format, lint, types, layers, pure and fault tests: no root, two minutes
+check: static unit ## Format, lint, types, layers, pure and fault tests: no root, two minutes on two idle cores
 
 static: format lint types layers drift
 
@@ -58,13 +58,13 @@ drift: $(VENV)/complete
 generate: $(VENV)/complete ## Write the CRD, the chart's copy and the reference pages anew
 	@$(PYTHON) -m tools.generate
 
-UNIT := -m pytest -q -n 2 -m "not triton and not contract" tests
+PYTEST := -m pytest -q -n 2 tests
 
 unit: $(VENV)/complete
-	@$(PYTHON) $(UNIT)
+	@$(PYTHON) $(PYTEST) -m "not triton and not contract and not process"
 
-coverage: $(VENV)/complete ## The tests of check, with the lines that they do not reach
-	@$(PYTHON) $(UNIT) --cov --cov-report=term:skip-covered
+coverage: $(VENV)/complete ## The tests of check and those that start processes, with the lines that they do not reach
+	@$(PYTHON) $(PYTEST) -m "not triton and not contract" --cov --cov-report=term:skip-covered
 
 .PHONY: test e2e
 test: static coverage ## check with coverage, contracts, ecosystem and all scenarios on the rig
