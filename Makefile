@@ -58,7 +58,7 @@ drift: $(VENV)/complete
 generate: $(VENV)/complete ## Write the CRD, the chart's copy and the reference pages anew
 	@$(PYTHON) -m tools.generate
 
-PYTEST := -m pytest -q -n 2 tests
+PYTEST := -m pytest -q -n 2 --dist worksteal tests
 
 unit: $(VENV)/complete
 	@$(PYTHON) $(PYTEST) -m "not triton and not contract and not process"
