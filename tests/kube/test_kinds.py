@@ -23,6 +23,11 @@ def test_a_hostile_name_stays_one_part_of_the_path(hostile: str) -> None:
     assert not set("?#\x00") & set(path)
 
 
+def test_an_empty_name_never_becomes_the_path_of_a_whole_collection() -> None:
+    with pytest.raises(ValueError, match="a Pod without a name"):
+        assert not Ref(PODS, "team", "").path
+
+
 def test_a_manifest_finds_its_kind_and_an_unknown_one_does_not() -> None:
     for kind in (*CHILDREN, EVENTS):
         assert kind_of({"apiVersion": kind.api_version, "kind": kind.kind}) is kind

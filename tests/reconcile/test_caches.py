@@ -111,6 +111,18 @@ def test_an_object_without_our_label_is_never_taken_in(caches: Caches, woken: Wo
     assert woken.take() == (set(), set())
 
 
+@pytest.mark.parametrize("role", [names.ROLE_SERVER, names.ROLE_DOWNLOAD])
+def test_a_pod_that_names_no_model_is_never_taken_in(caches: Caches, woken: Woken, role: str) -> None:
+    raw = pod("p", "", "n1")
+    raw["metadata"]["labels"] |= {names.MANAGED_BY: names.OPERATOR, names.ROLE: role}
+
+    caches.pods.learn(raw)
+    caches.pods.forget(raw)
+
+    assert len(caches.pods) == 0
+    assert woken.take() == (set(), set())
+
+
 def test_owned_are_the_children_of_this_very_object_and_those_of_nobody(caches: Caches) -> None:
     store = caches.children[CONFIG_MAPS]
     store.learn(child("mine", owner="uid-a"))

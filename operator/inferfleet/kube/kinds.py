@@ -32,6 +32,8 @@ class Kind:
         if namespace and self.namespaced:
             parts += ["namespaces", quote(namespace, safe="")]
         parts.append(self.plural)
+        if name == "":
+            raise ValueError(f"a {self.kind} without a name would be all of them")
         if name is not None:
             parts.append(quote(name, safe=""))
         if subresource is not None:

@@ -219,6 +219,8 @@ def _decoder(kind: Kind) -> Callable[[Json], Child | None]:
 
 def _own_pod(raw: Json) -> OwnPod | None:
     role, key = facts.label(raw, names.ROLE), key_of(raw)
+    if not key.name:
+        return None
     if role == names.ROLE_SERVER:
         return OwnPod(key, replica=facts.replica_from(raw))
     if role == names.ROLE_DOWNLOAD:
