@@ -20,7 +20,7 @@ from types import FrameType
 import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType
 
-from inferfleet.cli.process import load_config
+from inferfleet.cli.config import load_config
 from inferfleet.handlers.process import RunOptions, run
 from inferfleet.kube.session import resource_of
 from inferfleet.telemetry.logs import set_up

@@ -23,6 +23,7 @@ FILES: Mapping[str, Callable[[], str]] = {
     f"{CHART}/values.yaml": chart_files.values_file,
     f"{CHART}/values.schema.json": chart_files.schema_file,
     f"{CHART}/README.md": reference_chart.readme,
+    "operator/inferfleet/cli/defaults.yaml": reference_chart.defaults_file,
     f"{PAGES}/api.md": reference_api.api_page,
     f"{PAGES}/chart-values.md": reference_chart.values_page,
     f"{PAGES}/permissions.md": reference_chart.permissions_page,

@@ -1,4 +1,4 @@
-"""The reference pages of the chart: its values, and the rights that it gives."""
+"""What is read off the chart: pages of its values and rights, and the configuration that it writes by default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from helm_python import Chart
 from pydantic import BaseModel
 
 from inferfleet.api.base import Json
-from tools.chart_files import plain
+from tools.chart_files import GENERATED, plain
 from tools.chart_values import Values
 from tools.markdown import code, page, table
 
@@ -116,8 +116,19 @@ def _by_name(rule: Json) -> str:
     return f" (only {', '.join(map(code, names))})" if names else ""
 
 
+def defaults_file() -> str:
+    """Write the operator's configuration as the chart's default values make it."""
+    found = yaml.safe_load(_rendered("configmap.yaml"))
+    return f"{GENERATED}\n{found['data']['config.yaml']}"
+
+
 def _roles() -> list[Json]:
     """Render the operator's own roles; those for users are made of other labels."""
-    texts = Chart.load(str(CHART)).render({}, name="inferfleet", namespace="inferfleet-system")
-    found = yaml.safe_load_all(texts["inferfleet/templates/rbac.yaml"])
+    found = yaml.safe_load_all(_rendered("rbac.yaml"))
     return [each for each in found if each and each["kind"] in ("ClusterRole", "Role")]
+
+
+def _rendered(template: str) -> str:
+    """Render one template with the chart's default values."""
+    texts = Chart.load(str(CHART)).render({}, name="inferfleet", namespace="inferfleet-system")
+    return str(texts[f"inferfleet/templates/{template}"])

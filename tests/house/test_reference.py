@@ -9,7 +9,7 @@ import pytest
 from api.judges import root_schema
 from api.paths import fields
 from inferfleet.telemetry.metrics import Metrics
-from tools import reference_api, reference_chart, reference_code
+from tools import reference_api, reference_chart, reference_cli, reference_code
 from tools.chart_values import Values
 from tools.reasons import EXPLAINED, SECTIONS
 from tools.reasons_in_code import reasons
@@ -88,3 +88,11 @@ def test_a_reason_is_found_wherever_one_can_stand(tmp_path: Path) -> None:
     )
 
     assert reasons(tmp_path) == {"InCall", "InRaise", "InBranch", "InRest", "InKeyword"}
+
+
+def test_the_page_of_commands_says_what_may_be_left_out_and_what_a_configuration_is() -> None:
+    page = reference_cli.cli_page()
+
+    assert "## `inferfleet status [NAME] [options]`" in page
+    assert "## `inferfleet why NAME [options]`" in page
+    assert r"kubectl -n inferfleet-system get configmap inferfleet -o jsonpath='{.data.config\.yaml}'" in page

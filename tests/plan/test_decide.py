@@ -154,7 +154,7 @@ def test_an_unknown_gpu_class_is_refused_with_the_classes_that_there_are() -> No
     plan = decide(snapshot(spec(gpu={"products": ["H200"]})), CONFIG, NOW)
 
     message = condition(plan, "Accepted")["message"]
-    assert message == 'spec.gpu.products.0: found "H200"; the classes of this cluster are H100-80GB, A100-80GB'
+    assert message == 'spec.gpu.products.0: found "H200"; the configured classes are H100-80GB, A100-80GB'
 
 
 def test_what_rendering_refuses_is_told_and_loses_nothing() -> None:

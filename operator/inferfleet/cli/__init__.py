@@ -24,7 +24,11 @@ Context = Annotated[str, typer.Option("--context", help="Context of the kubeconf
 Kubeconfig = Annotated[str, typer.Option("--kubeconfig", help="Path of the kubeconfig.", envvar="KUBECONFIG")]
 File = Annotated[Path, typer.Option("--filename", "-f", help="A file with ModelDeployments, or - for standard input.")]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="The operator's configuration; the chart's if unset.")
+    Path | None,
+    typer.Option(
+        "--config",
+        help="The operator's configuration, from its ConfigMap; that of the chart's default values if unset.",
+    ),
 ]
 
 

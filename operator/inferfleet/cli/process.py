@@ -6,12 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
-from inferfleet.api.config import FleetConfig
+from inferfleet.cli.config import load_config
 from inferfleet.cli.lean import pass_by
-from inferfleet.errors import SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +32,3 @@ def run_operator(given: RunArguments) -> int:
     config = load_config(given.config)
     options = RunOptions(config, given.identity, given.port, given.kubeconfig or None, host=given.host or None)
     return asyncio.run(run(options))
-
-
-def load_config(path: Path) -> FleetConfig:
-    """Read the operator's configuration, or say what is wrong with it."""
-    try:
-        raw = yaml.safe_load(path.read_text("utf-8"))
-        return FleetConfig.model_validate_json(_as_json(raw))
-    except OSError as error:
-        raise SpecError("ConfigUnreadable", f"{path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise SpecError("ConfigInvalid", f"{path} is no YAML.") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SpecError("ConfigInvalid", f"{path}: {where}: {first['msg']}.") from error
-
-
-def _as_json(raw: object) -> str:
-    import json
-
-    return json.dumps(raw)

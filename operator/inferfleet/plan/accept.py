@@ -35,7 +35,7 @@ def _products(spec: ModelDeploymentSpec, config: FleetConfig) -> tuple[Problem, 
     known = [found.name for found in config.classes]
     allowed = ", ".join(known) or "none: set classes in the chart's values"
     return tuple(
-        Problem(f"spec.gpu.products.{index}", f'found "{name}"; the classes of this cluster are {allowed}')
+        Problem(f"spec.gpu.products.{index}", f'found "{name}"; the configured classes are {allowed}')
         for index, name in enumerate(spec.gpu.products)
         if name not in known
     )
@@ -47,13 +47,14 @@ def _cache(spec: ModelDeploymentSpec, config: FleetConfig) -> tuple[Problem, ...
         return ()
     if spec.cache.type == "PVC":
         message = (
-            "PVC needs a claim, and this cluster has no shared storage class; set cache.claim, or cache.type to Pod"
+            "PVC needs a claim, and no shared storage class is configured (cache.sharedStorageClass of the chart); "
+            "set cache.claim, or cache.type to Pod"
         )
         return (Problem("spec.cache.type", message),)
     if spec.access.egress == "Deny":
         message = (
-            "found Deny; this cluster has no shared storage class, so each pod downloads its own weights and must "
-            "reach the source; remove egress, or set cache.claim"
+            "found Deny; no shared storage class is configured (cache.sharedStorageClass of the chart), so each pod "
+            "downloads its own weights and must reach the source; remove egress, or set cache.claim"
         )
         return (Problem("spec.access.egress", message),)
     return ()
