@@ -146,6 +146,22 @@ async def test_a_job_tells_how_its_only_pod_ended(server: Server, phase: str, co
     assert len(await pods(server)) == 1
 
 
+async def test_a_job_whose_pod_is_cut_off_says_that_it_will_fail_and_has_not_failed_yet(server: Server) -> None:
+    manifest = job("one", server.namespace, backoffLimit=0)
+    manifest["spec"]["template"]["spec"]["nodeName"] = "no-such-node"
+    await server.client.create(manifest)
+    (only,) = await has_pods(server, 1)
+
+    await server.client.delete(Ref(PODS, server.namespace, only["metadata"]["name"]), only["metadata"]["uid"])
+
+    lost = await eventually(
+        lambda: server.client.get(JOBS, server.namespace, "one"), lambda found: found and conditions(found)
+    )
+    assert lost is not None
+    assert conditions(lost) == {"FailureTarget"}
+    assert len(await pods(server)) == 1
+
+
 def conditions(obj: Json) -> set[str]:
     found = (obj.get("status") or {}).get("conditions") or []
     return {one["type"] for one in found if one["status"] == "True"}

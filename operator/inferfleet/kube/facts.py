@@ -19,6 +19,8 @@ from inferfleet.fleet.weights import Outcome
 from inferfleet.kube.blockers import blocker_of, outcome_of
 
 FINISHED = ("Succeeded", "Failed")
+LOST = ("Failed", "FailureTarget")
+"""A Job whose pod is on a node that died has only the second of them, until somebody removes the pod."""
 
 
 def seconds(text: str | None) -> float | None:
@@ -115,6 +117,7 @@ def replica_from(raw: Json) -> Replica:
         bound_at=seconds(scheduled.get("lastTransitionTime")) if is_bound else None,
         ready=is_ready,
         ready_at=seconds(ready.get("lastTransitionTime")) if is_ready else None,
+        unready_at=None if is_ready else seconds(ready.get("lastTransitionTime")),
         terminating="deletionTimestamp" in meta,
         finished=status.get("phase") in FINISHED,
         restarts=sum(each.get("restartCount", 0) for each in statuses),
@@ -169,7 +172,7 @@ def download_from(raw: Json, pod: DownloadPod | None) -> Download:
     meta, status = raw["metadata"], raw.get("status", {})
     ended = {each["type"]: each for each in status.get("conditions", ()) if each["status"] == "True"}
     state: DownloadState = "Running" if pod and pod.running else "Waiting"
-    state = "Succeeded" if "Complete" in ended else "Failed" if "Failed" in ended else state
+    state = "Succeeded" if "Complete" in ended else "Failed" if ended.keys() & set(LOST) else state
     attempt = annotation(raw, names.ATTEMPT)
     blocked = pod.blocker if pod and state == "Waiting" else None
     return Download(

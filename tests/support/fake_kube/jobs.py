@@ -42,10 +42,12 @@ class Jobs(Controller):
         pods = self._pods_of(job)
         phases = [(pod.get("status") or {}).get("phase") for pod in pods]
         failed, succeeded = phases.count("Failed"), phases.count("Succeeded")
-        active = len(phases) - failed - succeeded
-        if not succeeded and failed <= job["spec"]["backoffLimit"] and not active and not job["spec"].get("suspend"):
+        going = sum(_is_going(pod) for pod in pods)
+        active = len(phases) - failed - succeeded - going
+        lost = failed + going > job["spec"]["backoffLimit"]
+        if not succeeded and not lost and not active and not job["spec"].get("suspend"):
             active += self._create(job, key)
-        self._report(job, active=active, failed=failed, succeeded=succeeded)
+        self._report(job, _Seen(active, failed, succeeded, going, lost=lost))
 
     def _pods_of(self, job: Json) -> list[Json]:
         kind, owned = self.api.resource("pods"), self.api.storage.dependents.get(job["metadata"]["uid"], ())
@@ -64,26 +66,47 @@ class Jobs(Controller):
             return 0
         return 1
 
-    def _report(self, job: Json, *, active: int, failed: int, succeeded: int) -> None:
+    def _report(self, job: Json, seen: _Seen) -> None:
         now = rfc3339(self.api.now())
         old = job.get("status") or {}
         status: Json = {
             "startTime": old.get("startTime", now),
-            "active": active or None,
-            "failed": failed or None,
-            "succeeded": succeeded or None,
+            "active": seen.active or None,
+            "failed": seen.failed or None,
+            "succeeded": seen.succeeded or None,
+            "terminating": seen.going or None,
         }
-        if succeeded:
+        if seen.succeeded:
             status |= {"completionTime": now, "conditions": [_ended("Complete", "CompletionsReached", now)]}
-        elif failed > job["spec"]["backoffLimit"]:
-            status["conditions"] = [_ended("Failed", "BackoffLimitExceeded", now)]
+        elif seen.lost:
+            before = [one for one in old.get("conditions") or [] if one["type"] == "FailureTarget"]
+            kinds = ("FailureTarget",) if seen.going else ("FailureTarget", "Failed")
+            written = [_ended(kind, "BackoffLimitExceeded", now) for kind in kinds]
+            status["conditions"] = [*before, *written[len(before) :]]
         self.hands.set_status(self.api.resource("jobs"), {**job, "status": status}, _MANAGER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A Job's pods, counted; a Job that is lost fails once the last of them is gone."""
+
+    active: int
+    failed: int
+    succeeded: int
+    going: int
+    lost: bool
+
+
+def _is_going(pod: Json) -> bool:
+    """Tell a pod that is being deleted and has not ended: no other takes its place while one may still run."""
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return "deletionTimestamp" in pod["metadata"] and not ended
 
 
 def _ended(kind: str, reason: str, now: str) -> Json:
     told = (
         "Job has reached the specified backoff limit"
-        if kind == "Failed"
+        if kind in ("Failed", "FailureTarget")
         else "Reached expected number of succeeded pods"
     )
     times = {"lastProbeTime": now, "lastTransitionTime": now}
