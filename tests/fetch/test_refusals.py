@@ -27,6 +27,27 @@ def test_a_private_repository_without_a_token_asks_for_one(hub: RunningHub, fetc
     assert at.name in outcome.message
 
 
+@pytest.mark.parametrize("gated", ["", "manual"])
+def test_a_secret_that_holds_no_token_is_named(hub: RunningHub, fetch: Fetcher, gated: str) -> None:
+    at = hub.publish(FILES, private=not gated, gated=gated)
+
+    outcome = fetch(at, secret="hub")
+
+    assert outcome.reason == "HubUnauthorized"
+    assert "Secret hub, or its key HF_TOKEN, does not exist or is empty" in outcome.message
+    assert "set spec.model.secretRef" not in outcome.message
+    assert ("licence" in outcome.message) == bool(gated)
+
+
+def test_a_repository_that_is_not_seen_for_want_of_a_token_names_the_secret(fetch: Fetcher) -> None:
+    with scripted() as mirror:
+        outcome = fetch("hf://org/m", endpoint=mirror.address, secret="hub")
+
+    assert outcome.reason == "SourceNotFound"
+    assert "Secret hub, or its key HF_TOKEN, does not exist or is empty" in outcome.message
+    assert "set spec.model.secretRef" not in outcome.message
+
+
 def test_a_token_that_may_read_it_is_enough(hub: RunningHub, fetch: Fetcher) -> None:
     at = hub.publish(FILES, private=True, gated="manual")
 

@@ -123,6 +123,22 @@ def test_a_download_is_understood(
     assert heard == [understood]
 
 
+def test_a_download_with_a_secret_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+
+    def listen(arguments: FetchArguments) -> int:
+        heard.append(arguments.secret)
+        return 0
+
+    monkeypatch.setattr(weights, "fetch_weights", listen)
+
+    for source in ("hf://org/models", "pvc://claim"):
+        result = CliRunner().invoke(cli.app, commands.fetch(commands.Fetch(source, ""), CONFIG, "hub"))
+        assert result.exit_code == 0, result.output
+
+    assert heard == ["hub", ""]  # a claim needs no token
+
+
 @pytest.mark.parametrize(
     ("source", "configured", "understood"),
     [

@@ -132,6 +132,7 @@ def fetch(
     evict: Annotated[bool, typer.Option("--evict", help="Unused commits go when space is short.")] = False,
     in_use: Annotated[list[str] | None, typer.Option(help="SOURCE-DIRECTORY/COMMIT that stays.")] = None,
     port: Annotated[int, typer.Option(help="Port that shows progress.")] = 0,
+    secret: Annotated[str, typer.Option(help="The Secret that HF_TOKEN should come from, named if it is empty.")] = "",
 ) -> None:
     """Download weights into a cache (the operator's Jobs run this)."""
     from inferfleet.cli.weights import FetchArguments, fetch_weights
@@ -149,6 +150,7 @@ def fetch(
         evict,
         tuple(in_use or ()),
         port,
+        secret,
     )
     raise typer.Exit(fetch_weights(arguments))
 

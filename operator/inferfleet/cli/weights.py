@@ -28,6 +28,7 @@ class FetchArguments:
     evict: bool
     in_use: tuple[str, ...]
     port: int
+    secret: str = ""
 
 
 def fetch_weights(given: FetchArguments) -> int:
@@ -43,6 +44,7 @@ def fetch_weights(given: FetchArguments) -> int:
         claim=given.claim,
         resolve_only=given.resolve_only,
         token=os.environ.get("HF_TOKEN", ""),
+        secret=given.secret,
         ca_file=given.ca_file,
         proxies=Proxies(_env("HTTPS_PROXY"), _env("HTTP_PROXY"), _env("NO_PROXY")),
         connections=given.connections,

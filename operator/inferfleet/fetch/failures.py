@@ -33,6 +33,8 @@ class Subject:
     """A token was sent."""
     gated: bool = False
     """The hub's listing says that a licence must be accepted."""
+    secret: str = ""
+    """The Secret that the token should come from; empty if none was named."""
 
 
 class Transient(Exception):  # noqa: N818 - it is no verdict yet: try again
@@ -59,6 +61,9 @@ def unauthorized(subject: Subject, *, gated: bool = False) -> FetchError:
     secret = "the Secret that spec.model.secretRef names"  # noqa: S105 - words
     if subject.token:
         text = f"{what}: it does not accept the token. Put a valid token into key HF_TOKEN of {secret}."
+    elif subject.secret:
+        account = f" of an account that accepted the licence at {_page(subject)}" if gated else ""
+        text = f"{what}, and no token was sent: {_no_token(subject)}. Create it with a valid token{account}."
     elif gated:
         text = (
             f"{what}: the model is gated. Accept its licence at {_page(subject)} and set spec.model.secretRef to a "
@@ -92,11 +97,15 @@ def licence(subject: Subject) -> FetchError:
 
 def no_source(subject: Subject) -> FetchError:
     """Say that there is no such repository, for this token."""
-    seen = "with this token" if subject.token else "without a token"
+    seen, do = "without a token", ", or set spec.model.secretRef if it is private"
+    if subject.token:
+        seen, do = "with this token", ""
+    elif subject.secret:
+        do = f", or if it is private, see to the token: {_no_token(subject)}"
     return FetchError(
         "SourceNotFound",
         f"{subject.host} has no repository {subject.repository} that can be seen {seen} (404). "
-        f"Correct spec.model.source{'' if subject.token else ', or set spec.model.secretRef if it is private'}.",
+        f"Correct spec.model.source{do}.",
     )
 
 
@@ -232,6 +241,10 @@ _REACH = "Check the hub's address, the proxy, DNS, and that the download's egres
 
 def _page(subject: Subject) -> str:
     return f"{subject.endpoint}/{subject.repository}"
+
+
+def _no_token(subject: Subject) -> str:
+    return f"Secret {subject.secret}, or its key HF_TOKEN, does not exist or is empty"
 
 
 def _said(said: str) -> str:

@@ -57,6 +57,8 @@ class FetchOptions:
     """Find commit, shape and small files, and leave the weights where they are."""
     token: str = field(default="", repr=False)
     """HF_TOKEN; sent to the endpoint's own host and to no other."""
+    secret: str = ""
+    """Name of the Secret that the token should come from: only said, where there is no token."""
     ca_file: Path | None = None
     """Further trust anchors (PEM), besides the system's; a file that does not exist adds none."""
     proxies: Proxies = Proxies()

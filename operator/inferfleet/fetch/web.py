@@ -147,7 +147,9 @@ class Web:
 async def connected(options: FetchOptions, repository: str, revision: str, world: World) -> AsyncIterator[Web]:
     """Open a session with the hub."""
     endpoint = parse_endpoint(options.endpoint)
-    subject = Subject(repository, revision, endpoint.text, endpoint.host, token=bool(options.token))
+    subject = Subject(
+        repository, revision, endpoint.text, endpoint.host, token=bool(options.token), secret=options.secret
+    )
     try:
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=options.connections + 1, ssl=_trust(options)),

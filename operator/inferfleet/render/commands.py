@@ -37,13 +37,13 @@ def is_claim(source: str) -> bool:
     return source.startswith("pvc://")
 
 
-def fetch(wanted: Fetch, config: FleetConfig) -> list[str]:
-    """Write the arguments of `inferfleet fetch`."""
+def fetch(wanted: Fetch, config: FleetConfig, secret: str = "") -> list[str]:
+    """Write the arguments of `inferfleet fetch`; `secret` is said by name where it holds no token."""
     found = ["fetch", f"--source={wanted.source}"]
     if is_claim(wanted.source):
         found.append(f"--claim={CLAIM}")
     else:
-        found += _from_hub(wanted, config)
+        found += _from_hub(wanted, config) + ([f"--secret={secret}"] if secret else [])
     return found + ([f"--port={wanted.port}"] if wanted.port else [])
 
 

@@ -33,7 +33,7 @@ def fetch_step(wanted: commands.Fetch, secret: str, mounts: list[Json], config: 
     """Download, or look at, the weights."""
     if secret:
         mounts = [*mounts, {"name": "ca", "mountPath": commands.CA, "readOnly": True}]
-    found = step("fetch", commands.fetch(wanted, config), [*mounts, TMP], config, memory=("256Mi", "1Gi"))
+    found = step("fetch", commands.fetch(wanted, config, secret), [*mounts, TMP], config, memory=("256Mi", "1Gi"))
     return found | {"env": commands.fetch_environment(secret, config)}
 
 
