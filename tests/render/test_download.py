@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inferfleet.api.config import FleetConfig
 from inferfleet.plan.desired import CachePlan, WantedDownload
 from inferfleet.render.download import download_job
 from render.specs import patiently
@@ -55,10 +56,32 @@ def test_an_attempt_is_never_repeated_by_kubernetes_and_never_swept_away() -> No
     job = download_job(wanted(secret="hub"), CONFIG)
 
     assert job["metadata"]["name"] == "smollm2-3f2a9c1b-fetch-2"
-    assert job["metadata"]["annotations"] == {"inferfleet.dev/attempt": "2", "inferfleet.dev/secret": "hub"}
+    notes = job["metadata"]["annotations"]
+    assert (notes["inferfleet.dev/attempt"], notes["inferfleet.dev/secret"]) == ("2", "hub")
     assert job["spec"]["backoffLimit"] == 0
     assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
     assert "ttlSecondsAfterFinished" not in job["spec"]
+
+
+CHANGES: list[dict[str, object]] = [
+    {"images": {"operator": "registry.example/inferfleet:2.0", "triton": "t"}},
+    {"images": {"operator": "registry.example/inferfleet:1.0", "triton": "t", "pullSecrets": [{"name": "pull"}]}},
+    {"fetch": {"env": {"HTTPS_PROXY": "http://p:3128"}}},
+    {"fetch": {"hubEndpoint": "https://mirror.example"}},
+    {"runAsUser": 20002},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGES, ids=str)
+def test_a_job_notes_which_values_of_the_chart_it_was_made_with_and_not_what_it_downloads(
+    changed: dict[str, object],
+) -> None:
+    def noted(asked: WantedDownload, values: FleetConfig = CONFIG) -> str:
+        return str(download_job(asked, values)["metadata"]["annotations"]["inferfleet.dev/template"])
+
+    assert noted(wanted(), config(**changed)) != noted(wanted())
+    assert noted(wanted("hf://org/other", "hub")) == noted(wanted())
+    assert noted(wanted(), config(classes=[])) == noted(wanted())
 
 
 @pytest.mark.parametrize("name", ["HOME", "HF_TOKEN"])

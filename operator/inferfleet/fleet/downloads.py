@@ -28,6 +28,8 @@ class Download:
     ip: str = ""
     blocked: tuple[str, str] | None = None
     """Reason and message why its pod cannot start: an image, a volume, a quota, a node."""
+    outdated: bool = False
+    """It cannot start, and the chart's values have changed since it was made."""
     outcome: Outcome | None = None
     progress: Progress | None = None
     repository: Repository | None = None

@@ -27,6 +27,7 @@ DEATHS = "inferfleet.dev/deaths"
 APPLIED = "inferfleet.dev/applied"
 ATTEMPT = "inferfleet.dev/attempt"
 SECRET = "inferfleet.dev/secret"  # noqa: S105 - the name of an annotation that holds the name of a Secret
+TEMPLATE = "inferfleet.dev/template"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 

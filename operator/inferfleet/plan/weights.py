@@ -85,6 +85,9 @@ def _of_latest(facts: WeightsFacts, latest: Download, known: Repository | None) 
     if latest.state != "Succeeded" and latest.secret != secret:
         said = Truth("False", "Downloading", "The Secret reference changed: the download starts again.")
         return _start(facts, latest.attempt + 1, said, known, latest)
+    if latest.outdated:
+        said = Truth("False", "Downloading", "The chart's values changed: the download starts again with them.")
+        return _start(facts, latest.attempt + 1, said, known, latest)
     if latest.state == "Succeeded":
         return _succeeded(facts, latest, known)
     if latest.state == "Failed":

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.api.parse import parse_spec
+from inferfleet.fleet import names
 from inferfleet.fleet.downloads import Download
 from inferfleet.fleet.replicas import Replica
 from inferfleet.fleet.revision import Recorded
@@ -20,6 +21,7 @@ from inferfleet.kube.kinds import CONTROLLER_REVISIONS, JOBS, REPLICA_SETS
 from inferfleet.plan.desired import Owner
 from inferfleet.reconcile.caches import Caches, leaving
 from inferfleet.reconcile.queue import Key
+from inferfleet.render.download import download_template
 from inferfleet.render.record import is_outdated
 from inferfleet.serving.prober import Prober
 from inferfleet.serving.progress import ProgressReader
@@ -102,8 +104,14 @@ def _replicas(sources: Sources, key: Key, set_uids: set[str]) -> tuple[Replica, 
 def _downloads(sources: Sources, key: Key, uid: str) -> tuple[Download, ...]:
     pods = {pod.download.job_uid: pod.download for pod in sources.caches.pods.indexed(str(key)) if pod.download}
     jobs = [child.raw for child in sources.caches.owned(JOBS, key, uid)]
-    found = [facts.download_from(job, pods.get(job["metadata"]["uid"])) for job in jobs]
-    return tuple(
-        replace(job, progress=sources.reader.progress(job.pod_uid), repository=sources.reader.repository(job.pod_uid))
-        for job in found
+    return tuple(_download(job, pods.get(job["metadata"]["uid"]), sources) for job in jobs)
+
+
+def _download(raw: Json, pod: facts.DownloadPod | None, sources: Sources) -> Download:
+    found = facts.download_from(raw, pod)
+    return replace(
+        found,
+        progress=sources.reader.progress(found.pod_uid),
+        repository=sources.reader.repository(found.pod_uid),
+        outdated=bool(found.blocked) and facts.annotation(raw, names.TEMPLATE) != download_template(sources.config),
     )

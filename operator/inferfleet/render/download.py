@@ -8,7 +8,8 @@ from __future__ import annotations
 from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.fleet import names
-from inferfleet.plan.desired import WantedDownload
+from inferfleet.fleet.revision import digest
+from inferfleet.plan.desired import CachePlan, Owner, WantedDownload
 from inferfleet.render import commands
 from inferfleet.render.metadata import child, labels
 from inferfleet.render.policies import CLAIM, HUB, SOURCE
@@ -23,7 +24,7 @@ def download_job(wanted: WantedDownload, config: FleetConfig) -> Json:
     owner = wanted.owner
     marks = labels(owner.name, revision=wanted.revision, role=names.ROLE_DOWNLOAD)
     marks[SOURCE] = CLAIM if commands.is_claim(wanted.source) else HUB
-    notes = {names.ATTEMPT: str(wanted.attempt), names.SECRET: wanted.secret}
+    notes = {names.ATTEMPT: str(wanted.attempt), names.SECRET: wanted.secret, names.TEMPLATE: download_template(config)}
     name = names.download_name(owner.name, wanted.revision, wanted.attempt)
     return {
         "apiVersion": "batch/v1",
@@ -31,6 +32,14 @@ def download_job(wanted: WantedDownload, config: FleetConfig) -> Json:
         "metadata": child(owner, name, marks, notes),
         "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": marks}, "spec": _pod(wanted, config)}},
     }
+
+
+def download_template(config: FleetConfig) -> str:
+    """Name what the chart makes of a download today, whatever it downloads: a short digest of one that has it all."""
+    return digest(_pod(_ANY, config))[:16]
+
+
+_ANY = WantedDownload(Owner("any", "any", ""), "", "hf://any/model", "main", "any", CachePlan("PVC", claim="any"), 0)
 
 
 def _pod(wanted: WantedDownload, config: FleetConfig) -> Json:
