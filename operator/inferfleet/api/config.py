@@ -78,7 +78,8 @@ class Fetch(Frozen):
         default=(), description="Mirrors, cloud identity endpoints, a proxy."
     )
     env: Annotated[dict[EnvName, Line], Field(max_length=32)] = Field(
-        default={}, description="Further environment, for example a proxy."
+        default={},
+        description="Further environment, for example a proxy. No passwords: every model's namespace can read it.",
     )
     connections: Annotated[int, Field(ge=1, le=32)] = Field(default=4, description="Files downloaded at once.")
 
