@@ -85,6 +85,51 @@ def test_two_errors_in_a_row_are_death() -> None:
     assert twice.proof == Proof(proven=True, dead=True, error=REFUSED.message)
 
 
+WORKING = replace(QUIET, waiting=0, active=42, limit=42)
+FULL = Inference("refused", "INTERNAL: too many requests")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (WORKING, WORKING),
+        (WORKING, replace(WORKING, broken=9)),
+        (replace(QUIET, waiting=1, active=0), replace(QUIET, waiting=0, active=1)),
+        (replace(QUIET, engine_elsewhere=1), replace(QUIET, engine_elsewhere=1)),
+        (QUIET, replace(QUIET, succeeded=6)),
+        (None, None),
+        (QUIET, None),
+    ],
+)
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_errors_of_a_server_that_is_at_work_or_cannot_be_seen_are_no_death(
+    before: Counts | None, after: Counts | None, decoupled: bool
+) -> None:
+    life = silences(*[(before, after)] * 20, found=replace(FULL, decoupled=decoupled))
+
+    assert not life.proof.dead
+    assert life.proof.error == FULL.message
+
+
+def test_a_dead_model_under_load_is_found_though_requests_wait_for_it() -> None:
+    first = (replace(QUIET, pending=3), replace(QUIET, pending=2, broken=4))
+    second = (replace(QUIET, pending=1, broken=9), replace(QUIET, pending=3, broken=12))
+
+    assert silences(first, second, found=REFUSED).proof.dead
+
+
+@pytest.mark.parametrize("counts", [(QUIET, QUIET), (None, None), (WORKING, WORKING)])
+def test_a_question_that_somebody_before_the_model_turned_away_is_told_and_concludes_nothing(
+    counts: tuple[Counts | None, Counts | None],
+) -> None:
+    denied = Inference("unasked", "PERMISSION_DENIED: RBAC: access denied")
+
+    life = silences(*[counts] * 20, found=denied)
+
+    assert life.proof == Proof(proven=True, error=denied.message)
+    assert after_inference(Life(), denied, *counts).proof == Proof(error=denied.message)
+
+
 def test_an_answer_between_two_errors_ends_the_row() -> None:
     life = after_inference(ALIVE, REFUSED, QUIET, QUIET)
     life = after_inference(life, ANSWERED, QUIET, QUIET)
@@ -170,7 +215,8 @@ counts = st.builds(
     waiting=st.none() | numbers,
     active=st.none() | numbers,
 )
-events = st.tuples(st.sampled_from([ANSWERED, REFUSED, SILENT]), st.none() | counts, st.none() | counts)
+UNASKED = Inference("unasked", "UNAUTHENTICATED: no")
+events = st.tuples(st.sampled_from([ANSWERED, REFUSED, SILENT, UNASKED]), st.none() | counts, st.none() | counts)
 
 
 @settings(max_examples=50, deadline=None)

@@ -125,6 +125,13 @@ async def test_each_answer_has_its_meaning(triton: FakeTriton, found: Inference)
     assert await asked(triton) == found
 
 
+@pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNAUTHENTICATED", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED"])
+async def test_what_meshes_proxies_and_limits_say_is_no_word_of_the_model(code: str) -> None:
+    denied = FakeTriton(behaviour=fail(grpc.StatusCode[code], "not you"))
+
+    assert await asked(denied) == Inference("unasked", f"{code}: not you")
+
+
 async def test_invalid_argument_answers_the_repositorys_own_request() -> None:
     triton = FakeTriton(behaviour=fail(grpc.StatusCode.INVALID_ARGUMENT, "too short"))
 

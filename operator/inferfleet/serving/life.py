@@ -73,9 +73,10 @@ def after_inference(life: Life, found: Inference, before: Counts | None, after: 
     if not life.proof.proven:
         # The rollout waits for it and says why; only what has once worked can be dead.
         return Life(Proof(error=found.message), counts)
+    if found.kind == "unasked":
+        return replace(life, proof=replace(life.proof, error=found.message), counts=counts)
     if found.kind == "refused":
-        errors = life.errors + 1
-        return Life(Proof(True, errors >= ERRORS_TO_DIE, found.message), counts, errors=errors)
+        return _after_error(life, found, before, after)
     silences = _silences(life, found, before, after)
     dead = life.proof.dead if silences is None else silences >= SILENCES_TO_DIE
     return replace(
@@ -91,6 +92,23 @@ def _with_ours(before: Counts | None, counts: Counts | None) -> Counts | None:
     if before is None or counts is None:
         return counts
     return replace(counts, succeeded=max(counts.succeeded, before.succeeded + 1))
+
+
+def _after_error(life: Life, found: Inference, before: Counts | None, after: Counts | None) -> Life:
+    """Count errors in a row, unless the model is at work for others, or it cannot be seen whether it is.
+
+    What waits in Triton's queue is no sign of life: an error of the model shows that it takes requests out of it.
+    """
+    counts = after or before or life.counts
+    errors = life.errors + 1
+    if before is None or after is None:
+        errors = life.errors
+    elif after.succeeded > before.succeeded:
+        errors = 0
+    elif before.in_engines or after.in_engines:
+        errors = life.errors
+    dead = errors >= ERRORS_TO_DIE
+    return Life(Proof(True, dead, found.message), counts, errors=errors)
 
 
 def _silences(life: Life, found: Inference, before: Counts | None, after: Counts | None) -> int | None:

@@ -1,6 +1,7 @@
 """A real inference on a Triton server: the only proof that a model answers.
 
-The one rule: an answer of the model is proof, an error of the model is a fact, and no answer is neither.
+The one rule: an answer of the model is proof, an error of the model is a fact, no answer is neither, and a question
+that somebody before the model turned away is nothing at all.
 """
 
 from __future__ import annotations
@@ -33,14 +34,20 @@ CHANNEL = (
 SILENT = frozenset(
     {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 )  # a server that is away, is going, or refuses because its queue is full
+SHUT_OUT = frozenset(
+    {
+        grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
+)  # fmt: skip  # what meshes, proxies and limits on requests say: the model was not asked
 TOO_LARGE = "larger than max"
 
-Kind = Literal["answered", "refused", "silent"]
+Kind = Literal["answered", "refused", "silent", "unasked"]
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What one inference showed: the model answered, answered with an error, or nothing came."""
+    """What one inference showed: the model answered, answered with an error, nothing came, or it was not let through."""
 
     kind: Kind
     message: str = ""
@@ -186,4 +193,6 @@ def _refusal(asked: Asked, seen: _Seen, error: grpc.aio.AioRpcError) -> Inferenc
         return Inference("answered", message, seen.decoupled)
     if code in SILENT:
         return seen.after_silence(f"{code.name}: {message}")
+    if code in SHUT_OUT:
+        return Inference("unasked", f"{code.name}: {message}", seen.decoupled)
     return Inference("refused", f"{code.name}: {message}", seen.decoupled)
