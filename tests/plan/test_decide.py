@@ -470,3 +470,89 @@ def test_a_claim_that_was_given_is_never_cleaned() -> None:
 
     assert plan.start is not None
     assert (plan.start.evict, plan.start.in_use) == (False, ())
+
+
+def mended(written: Json, *problems: Problem) -> Plan:
+    """Decide for a model that serves and whose written spec is refused."""
+    seen = serving(1)
+    recorded_as = spec(
+        replicas=1, access={"egress": "Allow"}, rollout={"outage": "Allow"}, cache={"whenDeleted": "Delete"}
+    )
+    record = replace(seen.recorded[0], spec=recorded_as.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    refused = replace(subject(), spec=None, written=written, problems=problems)
+    return decide(replace(seen, recorded=(record,), subject=refused), CONFIG, NOW)
+
+
+def test_what_no_revision_holds_takes_effect_also_beside_a_refused_field() -> None:
+    plan = mended({"replicas": "two"}, Problem("spec.replicas", "found two"))
+
+    assert plan.children.policies is not None
+    assert plan.children.budget is not None
+    assert (plan.children.policies.serving_egress, plan.children.budget.max_unavailable) == (False, 0)
+    assert [claim.delete_with_model for claim in plan.children.claims] == [False]
+    assert [wanted.replicas for wanted in plan.children.sets] == [1]
+
+
+def test_a_part_that_is_refused_itself_stays_as_it_was() -> None:
+    plan = mended({"access": {"egress": "Never"}}, Problem("spec.access.egress", "found Never"))
+
+    assert plan.children.policies is not None
+    assert plan.children.policies.serving_egress
+
+
+@pytest.mark.parametrize(("wanted", "buried"), [(4, 1), (25, 2)])
+def test_replicas_that_all_seem_dead_go_a_tenth_at_a_time(wanted: int, buried: int) -> None:
+    seen = serving(wanted)
+    dead = tuple(replace(each, proof=Proof(proven=True, dead=True, error="no")) for each in seen.replicas)
+    one_starts = (replace(dead[0], uid="uid-new", ready=False, proof=Proof()), *dead[1:])
+
+    assert len(decide(replace(seen, replicas=dead), CONFIG, NOW).delete_pods) == buried
+    assert len(decide(replace(seen, replicas=one_starts), CONFIG, NOW).delete_pods) == buried - 1
+
+
+def test_a_replica_that_cannot_leave_its_node_says_what_it_lacks_and_is_no_alarm() -> None:
+    seen = serving(1)
+    staying = replace(seen.replicas[0], leaving=True)
+    waiting = replica("p9", seen.recorded[0], ready=False, bound=False, node="", created=NOW - 7200, proof=Proof())
+    sets = (pod_set(seen.recorded[0], 2),)
+    full = fleet(node("n1", 1, cordoned=True), node("n3", 1), used={"n1": 1, "n3": 1})
+    old = {"observedGeneration": 1, "rollout": {"lastProgress": "2020-01-01T00:00:00Z"}}
+
+    plan = decide(
+        replace(
+            seen, replicas=(staying, waiting), sets=sets, fleet=full, subject=subject(spec(replicas=1), status=old)
+        ),
+        CONFIG,
+        NOW,
+    )
+
+    assert said(plan, "Ready") == ("True", "Evacuating")
+    assert "n3 has 0 of 1 free" in condition(plan, "Reconciling")["message"]
+    assert condition(plan, "Stalled") == {}
+
+
+def test_a_model_that_no_node_can_hold_takes_no_claim() -> None:
+    plan = decide(snapshot(spec(gpu={"count": 16})), CONFIG, NOW)
+
+    assert plan.children.claims == ()
+    assert decide(snapshot(spec()), CONFIG, NOW).children.claims != ()
+
+
+def test_while_a_record_is_without_its_spec_no_weights_go() -> None:
+    seen = reverted()
+    blank = replace(seen.recorded[1], spec={})
+
+    plan = decide(replace(seen, recorded=(seen.recorded[0], blank)), CONFIG, NOW)
+
+    assert plan.start is not None
+    assert not plan.start.evict
+
+
+@pytest.mark.parametrize(("blocker", "kind"), [(None, "Normal"), (Blocker("OutOfMemory", "It died."), "Warning")])
+def test_replicas_that_only_start_are_no_warning(blocker: Blocker | None, kind: str) -> None:
+    seen = serving(3)
+    starting = tuple(replace(each, ready=False, blocker=blocker) for each in seen.replicas[1:])
+
+    plan = decide(replace(seen, replicas=(seen.replicas[0], *starting)), CONFIG, NOW)
+
+    assert [(each.kind, each.reason) for each in plan.announce if each.reason == "Degraded"] == [(kind, "Degraded")]

@@ -111,6 +111,31 @@ def test_a_replica_on_a_cordoned_node_is_replaced_before_it_goes() -> None:
     assert next_step(RolloutFacts(1, both)).sizes == {"new": 1}
 
 
+def test_two_replicas_on_nodes_that_go_are_replaced_one_after_the_other() -> None:
+    leaving = (replica("new-0", leaving=True), replica("new-1", leaving=True), replica("new-2"))
+    with_one_more = Line("new", "new", 4, (*leaving, replica("new-3")))
+    still_loading = Line("new", "new", 4, (*leaving, replica("new-3", ready=False)))
+
+    assert next_step(RolloutFacts(3, Line("new", "new", 3, leaving), slots=1)).sizes == {"new": 4}
+    assert next_step(RolloutFacts(3, still_loading)).sizes == {"new": 4}
+    assert next_step(RolloutFacts(3, with_one_more)).sizes == {"new": 3}
+    assert next_step(RolloutFacts(3, with_one_more)).evacuates
+
+
+def test_a_good_replica_that_may_serve_again_is_no_idle_one() -> None:
+    shaken = replace(old(1, serving=0), proven=True, recovering=1)
+
+    assert next_step(RolloutFacts(1, new(1, counted=0), (shaken,))).sizes == {"old": 1, "new": 1}
+    assert next_step(RolloutFacts(1, None, (new(1, counted=0), shaken))).sizes == {"old": 1, "new": 0}
+    assert next_step(RolloutFacts(1, new(1, counted=0), (shaken,), paused=True)).waits == "Paused"
+
+
+def test_without_a_target_and_with_nothing_serving_the_proven_revision_is_kept() -> None:
+    lost = replace(old(1, serving=0), proven=True)
+
+    assert next_step(RolloutFacts(1, None, (new(1, counted=0), lost))).sizes == {"old": 1, "new": 0}
+
+
 clusters = st.tuples(st.integers(1, 5), st.integers(0, 3), st.integers(0, 10_000))
 
 

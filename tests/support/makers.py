@@ -41,7 +41,9 @@ def spec(**fields: Any) -> ModelDeploymentSpec:
 
 def subject(wanted: ModelDeploymentSpec | None = None, **fields: Any) -> Subject:
     """Make a ModelDeployment."""
-    return replace(Subject("ns", "m", "uid-m", 1, wanted or spec()), **fields)
+    found = wanted or spec()
+    written = found.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return replace(Subject("ns", "m", "uid-m", 1, found, written), **fields)
 
 
 def node(name: str, gpus: int = 8, product: ProductClass = H100, **fields: Any) -> Node:

@@ -50,6 +50,8 @@ class Replica:
     bound_at: float | None = None
     ready: bool = False
     ready_at: float | None = None
+    unready_at: float | None = None
+    """When it stopped being ready, or began to start."""
     terminating: bool = False
     finished: bool = False
     """It ended by itself: Succeeded, Failed or Evicted."""

@@ -26,6 +26,8 @@ class Subject:
     uid: str
     generation: int
     spec: ModelDeploymentSpec | None
+    written: Json = field(default_factory=dict, hash=False)
+    """The spec as it stands in the object, accepted or not."""
     problems: tuple[Problem, ...] = ()
     status: Json = field(default_factory=dict, hash=False)
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -6,9 +6,11 @@ The one rule: what is in use stays: a record that has a ReplicaSet, the target, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from inferfleet.fleet import names
 from inferfleet.fleet.downloads import Download
+from inferfleet.fleet.replicas import Replica
 from inferfleet.fleet.revision import Recorded
 from inferfleet.plan.actions import Target, Watched
 from inferfleet.plan.desired import Budget, Children, Overlay, WantedClaim, WantedPolicies, WantedSet
@@ -18,11 +20,16 @@ from inferfleet.plan.scene import Scene
 KEPT_RECORDS = 5
 
 
-def children(scene: Scene, sizes: Mapping[str, int], proven: frozenset[str], avoid: tuple[str, ...]) -> Children:
-    """List everything that should exist besides downloads and records; new pods avoid some nodes."""
+def children(
+    scene: Scene, sizes: Mapping[str, int], proven: frozenset[str], avoid: tuple[str, ...], *, downloads: bool
+) -> Children:
+    """List everything that should exist besides downloads and records; new pods avoid some nodes.
+
+    `downloads`: a download is there or starts now, so that it needs its claim.
+    """
     return Children(
         sets=_sets(scene, sizes, proven, avoid),
-        claims=_claims(scene),
+        claims=_claims(scene, downloads=downloads),
         policies=WantedPolicies(scene.owner, scene.spec.access.egress == "Allow", scene.cache.kind == "Pod"),
         served=True,
         budget=_budget(scene),
@@ -49,9 +56,9 @@ def _overlay(scene: Scene, is_proven: bool, avoid: tuple[str, ...]) -> Overlay:
     )
 
 
-def _claims(scene: Scene) -> tuple[WantedClaim, ...]:
+def _claims(scene: Scene, *, downloads: bool) -> tuple[WantedClaim, ...]:
     cache = scene.cache
-    if not cache.ours or (scene.record is None and scene.wanted == 0):
+    if not cache.ours or (scene.record is None and not downloads):
         return ()
     size = scene.spec.cache.size or cache.size
     gone_with_model = scene.spec.cache.when_deleted == "Delete"
@@ -89,15 +96,16 @@ def in_use(scene: Scene) -> set[str]:
     return used | {record.name for record in (scene.record, newest_good) if record}
 
 
-def commits_in_use(scene: Scene) -> tuple[str, ...]:
-    """Name the directories of commits that stay on the model's own claim, as SOURCE-DIRECTORY/COMMIT."""
+def commits_in_use(scene: Scene) -> tuple[str, ...] | None:
+    """Name the directories of commits that stay on the model's own claim, as SOURCE-DIRECTORY/COMMIT.
+
+    None: a record was rebuilt without its spec, so that it is not known what is in use.
+    """
     used = in_use(scene)
-    found = {
-        f"{names.source_directory(record.spec['model']['source'])}/{record.commit}"
-        for record in scene.snapshot.recorded
-        if record.name in used
-    }
-    return tuple(sorted(found))
+    kept = [record for record in scene.snapshot.recorded if record.name in used]
+    if not all(record.spec for record in kept):
+        return None
+    return tuple(sorted({f"{names.source_directory(each.spec['model']['source'])}/{each.commit}" for each in kept}))
 
 
 def old_records(scene: Scene) -> tuple[Target, ...]:
@@ -105,6 +113,31 @@ def old_records(scene: Scene) -> tuple[Target, ...]:
     used = in_use(scene)
     spare = sorted((r for r in scene.snapshot.recorded if r.name not in used), key=lambda record: -record.number)
     return tuple(Target(record.name, record.uid) for record in spare[KEPT_RECORDS:])
+
+
+@dataclass(frozen=True, slots=True)
+class Stillborn:
+    """What goes of a revision that is made anew."""
+
+    sets: tuple[Target, ...] = ()
+    records: tuple[Target, ...] = ()
+
+
+def stillborn(scene: Scene) -> Stillborn:
+    """Find a target that never started, and would be made otherwise today: a wrong image or registry was mended."""
+    record = scene.record
+    if record is None or scene.frozen or record.proven or record.name not in scene.snapshot.updates:
+        return Stillborn()
+    replicas = scene.snapshot.replicas_of(record)
+    if any(each.ready or each.ready_at for each in replicas) or not any(_cannot_start(each) for each in replicas):
+        return Stillborn()
+    pod_set = scene.snapshot.set_of(record)
+    sets = (Target(pod_set.name, pod_set.uid),) if pod_set and not pod_set.terminating else ()
+    return Stillborn(sets, (Target(record.name, record.uid),))
+
+
+def _cannot_start(replica: Replica) -> bool:
+    return replica.blocker is not None and replica.blocker.reason in ("ImagePullFailed", "ContainerCannotStart")
 
 
 def empty_sets(scene: Scene, sizes: Mapping[str, int]) -> tuple[Target, ...]:

@@ -29,10 +29,17 @@ class View:
     rolling: bool = False
     waits: str = ""
     step: str = ""
+    moving: str = ""
+    """How replicas get away from nodes that are going, and what they lack for it; empty if none has to."""
     overdue: int | None = None
     """Seconds without progress, once they passed the deadline."""
     update: str = ""
-    """What a restart would take up; empty if nothing."""
+    """What a new revision would take up; empty if nothing."""
+
+    @property
+    def moves_well(self) -> bool:
+        """Tell whether as many serve as are wanted while replicas move."""
+        return bool(self.moving) and self.serving >= self.wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +53,22 @@ class Row:
     stalled: bool = False
 
 
+def _serve(view: View) -> str:
+    return f"{view.serving} of {view.wanted} replicas serve."
+
+
 def _as_wanted(view: View) -> Truth:
     if view.suspended:
         return Truth("True", "Suspended", "Suspended by spec.suspend: no replica runs; weights are kept.")
     if view.wanted == 0:
         return Truth("True", "ScaledToZero", "No replica is wanted.")
-    return Truth("True", "Serving", f"{view.serving} of {view.wanted} replicas serve.")
+    return Truth("True", "Serving", _serve(view))
 
 
 def _first_failing(view: View) -> Truth:
     """Find the first truth that fails on the way from the spec to an answer."""
     found = next((truth for truth in (view.accepted, view.cached, view.scheduled, view.loading) if truth.fails), None)
-    return found or Truth("False", "Starting", f"{view.serving} of {view.wanted} replicas serve.")
+    return found or Truth("False", "Starting", _serve(view))
 
 
 def _not_yet(view: View) -> Truth:
@@ -68,7 +79,11 @@ def _not_yet(view: View) -> Truth:
 def _degraded(view: View) -> Truth:
     status: ConditionStatus = "True" if view.serving * 2 >= view.wanted else "False"
     found = _first_failing(view)
-    return Truth(status, "Degraded", f"{view.serving} of {view.wanted} replicas serve. {found.reason}: {found.message}")
+    return Truth(status, "Degraded", f"{_serve(view)} {found.reason}: {found.message}")
+
+
+def _moving(view: View) -> Truth:
+    return Truth("True", "Evacuating", f"{_serve(view)} {view.moving}")
 
 
 def _rolling(view: View) -> Truth:
@@ -87,10 +102,11 @@ ROWS = (
     Row("fewer serve than wanted", lambda view: 0 < view.serving < view.wanted, _degraded),
     Row("rolling out", lambda view: view.rolling, _rolling),
     Row("waits for someone", lambda view: bool(view.waits), _rolling),
+    Row("moves away", lambda view: view.moves_well, _moving),
     Row("invalid spec", lambda view: view.accepted.fails, _not_yet, reconciling=False, stalled=True),
     Row(
         "no progress",
-        lambda view: view.overdue is not None and not view.waits and not view.accepted.fails,
+        lambda view: view.overdue is not None and not view.waits and not view.accepted.fails and not view.moves_well,
         _overdue,
         reconciling=False,
         stalled=True,
@@ -121,7 +137,8 @@ def truths(view: View) -> dict[str, Truth]:
 
 def _available(view: View) -> Truth:
     if view.serving:
-        return Truth("True", "ReplicasServe", f"{view.serving} replicas serve.")
+        words = "1 replica serves." if view.serving == 1 else f"{view.serving} replicas serve."
+        return Truth("True", "ReplicasServe", words)
     return Truth("False", "NoReplicaServes", "No replica serves.")
 
 

@@ -12,13 +12,16 @@ from inferfleet.fleet.snapshot import Snapshot
 from inferfleet.plan import children, deaths, replicas, telling
 from inferfleet.plan.actions import Annotate, Announce, Plan, Target
 from inferfleet.plan.desired import ServingPlan, WantedRecord
-from inferfleet.plan.placement import Placement, Refusal, free_slots, node_views, place
+from inferfleet.plan.placement import Placement, Refusal, free_slots, node_views, place, quota_slots
 from inferfleet.plan.progress import format_time
 from inferfleet.plan.rollout import Line, RolloutFacts, Step, next_step
 from inferfleet.plan.scene import Scene, look
 from inferfleet.plan.telling import Decided
 from inferfleet.plan.truth import Truth
 from inferfleet.plan.weights import WeightsFacts, WeightsPlan, plan_weights
+
+STUCK_SECONDS = 30.0
+"""How long a scheduler may look for a node before a free GPU is no longer believed in."""
 
 
 def decide(snapshot: Snapshot, config: FleetConfig, now: float, refused: SpecError | None = None) -> Plan:
@@ -56,8 +59,10 @@ def _place(scene: Scene) -> Placement | Refusal:
     found = next((each for each in scene.config.classes if each.name == record.shape.product), None)
     if found is None:
         return Refusal("NoSuchProduct", f"The class {record.shape.product} is no longer in the chart's values.")
-    slots = free_slots(node_views(scene.spec, found, snapshot.fleet), record.shape.gpus)
-    return Placement(record.shape, record.products, slots, record.why)
+    free = free_slots(node_views(scene.spec, found, snapshot.fleet), record.shape.gpus)
+    waiting = sum(replica.alive and not replica.bound for replica in snapshot.replicas)
+    allowed = quota_slots(snapshot.quotas, record.shape.gpus) + waiting
+    return Placement(record.shape, record.products, min(free, allowed), record.why)
 
 
 def _weights(scene: Scene, refusal: Truth | None) -> WeightsPlan:
@@ -81,7 +86,9 @@ def _weights(scene: Scene, refusal: Truth | None) -> WeightsPlan:
 
 
 def _step(scene: Scene, lines: tuple[Line, ...], placement: Placement | None, weights: WeightsPlan) -> Step:
-    """Take the next step; a revision takes no GPU before its weights are there."""
+    """Take the next step; a revision takes no GPU before its weights are there, a refused spec moves nothing."""
+    if scene.frozen:
+        return Step({line.name: line.size for line in lines}, done=True)
     record = scene.record
     target = scene.line(record) if record else None
     if target and not target.size and not target.replicas and weights.cached.status != "True":
@@ -91,12 +98,23 @@ def _step(scene: Scene, lines: tuple[Line, ...], placement: Placement | None, we
         wanted=scene.wanted,
         target=target,
         old=old,
-        slots=placement.slots if placement else 0,
+        slots=placement.slots if placement and not (target and _is_stuck(scene, target)) else 0,
         consent=scene.spec.rollout.outage == "Allow",
         paused=scene.spec.rollout.paused,
         replace_only=scene.snapshot.fleet.blind,
     )
     return next_step(facts)
+
+
+def _is_stuck(scene: Scene, target: Line) -> bool:
+    """Tell whether replicas cannot start although GPUs are free: a quota, or CPU and memory that are used up."""
+    pod_set = next((found for found in scene.snapshot.sets if found.name == target.name), None)
+    if pod_set and "exceeded quota" in pod_set.blocked:
+        return True
+    return any(
+        replica.alive and not replica.bound and replica.blocker and scene.now - replica.created > STUCK_SECONDS
+        for replica in target.replicas
+    )
 
 
 def _just_proven(lines: tuple[Line, ...]) -> frozenset[str]:
@@ -112,11 +130,12 @@ def _assemble(decided: Decided) -> Plan:
     scene, weights = decided.scene, decided.weights
     costs = replicas.victims(decided.lines, decided.step.sizes)
     sizes = children.held_back(decided.lines, decided.step.sizes) if costs else decided.step.sizes
+    stillborn = children.stillborn(scene)
     body, again = telling.status(decided)
     gone = tuple(map(replicas.bury, decided.dying))
     avoid = deaths.avoided(decided.died.values(), scene.now)
     return Plan(
-        children=children.children(scene, sizes, decided.proven, avoid),
+        children=children.children(scene, sizes, decided.proven, avoid, downloads=_downloads(decided)),
         start=weights.start,
         record=_record(decided),
         annotate=_annotations(decided),
@@ -124,8 +143,8 @@ def _assemble(decided: Decided) -> Plan:
         costs=costs,
         delete_pods=gone,
         remove_downloads=children.stale_downloads(scene, weights.remove),
-        remove_sets=children.empty_sets(scene, decided.step.sizes),
-        remove_records=children.old_records(scene),
+        remove_sets=(*children.empty_sets(scene, decided.step.sizes), *stillborn.sets),
+        remove_records=(*children.old_records(scene), *stillborn.records),
         keep_held=children.held_services(scene, decided.proven),
         watched=children.watched(scene),
         status=body,
@@ -136,6 +155,11 @@ def _assemble(decided: Decided) -> Plan:
         ),
         again=again,
     )
+
+
+def _downloads(decided: Decided) -> bool:
+    scene = decided.scene
+    return decided.weights.start is not None or any(job.revision == scene.revision for job in scene.snapshot.downloads)
 
 
 def _record(decided: Decided) -> WantedRecord | None:

@@ -17,6 +17,8 @@ from inferfleet.fleet.nodes import Fleet, Node, Quota, Taint
 from inferfleet.fleet.revision import Shape
 
 LARGEST_COUNT = 16
+MOST_SLOTS = 1 << 20
+"""No quota bounds the replicas."""
 USABLE = 90
 """Percent of a GPU's memory that weights and reserve may fill."""
 RESERVE_MIB = 2355
@@ -59,8 +61,8 @@ def place(
     candidates = fitting(spec, weights_bytes, config)
     views = {found.name: node_views(spec, found, fleet) for found, _ in candidates}
     for found, count in candidates:
-        slots = free_slots(views[found.name], count)
-        if slots and quota_allows(quotas, count):
+        slots = min(free_slots(views[found.name], count), quota_slots(quotas, count))
+        if slots:
             return _placed(found, count, slots, f"{_words(count, found)} free on one node")
     for found, count in candidates:
         if can_ever_hold(found, views[found.name], count):
@@ -130,9 +132,9 @@ def can_ever_hold(found: ProductClass, views: Sequence[NodeView], gpus: int) -> 
     return any(max(view.node.gpus, view.node.capacity) >= gpus and not view.out for view in views)
 
 
-def quota_allows(quotas: Sequence[Quota], gpus: int) -> bool:
-    """Tell whether every quota leaves room for one more replica."""
-    return all(quota.hard - quota.used >= gpus for quota in quotas)
+def quota_slots(quotas: Sequence[Quota], gpus: int) -> int:
+    """Count the replicas for which every quota leaves room; pods that exist are used room, with a node or without."""
+    return min((max(0, quota.hard - quota.used) // gpus for quota in quotas), default=MOST_SLOTS)
 
 
 def explain(

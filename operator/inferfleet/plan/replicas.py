@@ -62,11 +62,19 @@ def _worth(replica: Replica) -> tuple[bool, bool, bool, int, float]:
 
 
 def dying(lines: Iterable[Line]) -> tuple[Replica, ...]:
-    """Find pods that have ended by themselves, and replicas whose model is dead, one of these a beat."""
-    replicas = [replica for line in lines for replica in line.replicas if not replica.terminating]
-    ended = [replica for replica in replicas if replica.finished]
-    dead = [replica for replica in replicas if replica.proof.dead and not replica.finished]
-    return (*ended, *dead[:1])
+    """Find pods that have ended by themselves, and replicas whose model is dead: so many as may be replaced at once.
+
+    A verdict that is wrong about one is wrong about all: the next goes when the replacement of the last one serves.
+    """
+    found: list[Replica] = []
+    for line in lines:
+        alive = [replica for replica in line.replicas if replica.alive]
+        dead = [replica for replica in alive if replica.proof.dead]
+        starting = max(line.size, len(alive)) - sum(each.serves or each.proof.dead for each in alive)
+        room = max(1, line.size // 10) - starting
+        found += [replica for replica in line.replicas if replica.finished and not replica.terminating]
+        found += dead[: max(0, room)]
+    return tuple(found)
 
 
 def bury(replica: Replica) -> DeletePod:

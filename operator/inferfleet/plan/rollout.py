@@ -23,6 +23,15 @@ class Line:
     revision: str
     size: int
     replicas: tuple[Replica, ...] = ()
+    proven: bool = False
+    """It has answered real requests before."""
+    recovering: int = 0
+    """Replicas of a proven revision that do not serve at the moment and may again within minutes."""
+
+    @property
+    def protected(self) -> int:
+        """Replicas that nothing is taken from as if they were idle."""
+        return self.serving + self.recovering
 
     @property
     def counted(self) -> int:
@@ -69,6 +78,8 @@ class Step:
     why: str = ""
     step: str = ""
     waits: str = ""
+    evacuates: bool = False
+    """Replicas move away from nodes that are going."""
     done: bool = False
 
 
@@ -85,19 +96,19 @@ def next_step(facts: RolloutFacts) -> Step:
         return replace(current, sizes=dict.fromkeys(sizes, 0), step="No replica is wanted.", done=True)
     if not any(line.size for line in old) and facts.target.size == facts.wanted:
         return replace(current, step="The last old replicas drain.")
-    if not any(line.serving for line in old):
-        return _nothing_to_protect(current, facts, facts.target)
     if facts.paused:
         return replace(current, step="Paused by spec.rollout.paused.", waits="Paused")
+    if not any(line.protected for line in old):
+        return _nothing_to_protect(current, facts, facts.target)
     return _roll(current, facts, facts.target, old)
 
 
 def _hold_old(current: Step, old: tuple[Line, ...], wanted: int) -> Step:
-    """Keep the wanted count on what serves, while no target is ready to start."""
+    """Keep the wanted count on what serves, or did, while no target is ready to start."""
     if not old:
         return replace(current, done=True)
-    keeper = max(old, key=lambda line: line.serving)
-    others = {line.name: line.size if line.serving else 0 for line in old if line is not keeper}
+    keeper = max(old, key=lambda line: (line.serving, line.recovering, line.proven))
+    others = {line.name: line.size if line.protected else 0 for line in old if line is not keeper}
     rest = max(0, wanted - sum(others.values()))
     return replace(current, sizes={**current.sizes, **others, keeper.name: rest}, done=True)
 
@@ -112,15 +123,15 @@ def _alone(current: Step, target: Line, wanted: int) -> Step:
 
 
 def _evacuate(current: Step, target: Line, wanted: int) -> Step:
-    """Replicas sit on nodes that go away: one more first, then the leaving one goes."""
-    staying = sum(replica.serves and replica.proof.proven and not replica.leaving for replica in target.replicas)
-    if target.size > wanted and staying < wanted:
-        return replace(current, step="A replica on a node that goes away waits for its replacement.", done=True)
+    """Replicas sit on nodes that go away: one more first, then a leaving one goes, and so on."""
+    if target.size > wanted and target.counted <= wanted:
+        words = "A replica on a node that goes away waits for its replacement."
+        return replace(current, step=words, evacuates=True, done=True)
     size = wanted if target.size > wanted else wanted + 1
-    words = "The replacement serves; the replica on the node that goes away drains."
+    words = "The replacement serves; a replica on a node that goes away drains."
     if size > wanted:
         words = "A replica is on a node that goes away: one more starts first."
-    return replace(current, sizes={**current.sizes, target.name: size}, step=words, done=True)
+    return replace(current, sizes={**current.sizes, target.name: size}, step=words, evacuates=True, done=True)
 
 
 def _nothing_to_protect(current: Step, facts: RolloutFacts, target: Line) -> Step:
@@ -131,7 +142,7 @@ def _nothing_to_protect(current: Step, facts: RolloutFacts, target: Line) -> Ste
 
 
 def _roll(current: Step, facts: RolloutFacts, target: Line, old: tuple[Line, ...]) -> Step:
-    idle = [line for line in old if line.size and not line.serving]
+    idle = [line for line in old if line.size and not line.protected]
     if idle:
         sizes = {**current.sizes, **{line.name: 0 for line in idle}}
         return replace(current, sizes=sizes, step=f"{idle[0].revision} serves nothing and goes.")
@@ -178,9 +189,9 @@ def _wait_for_target(current: Step, facts: RolloutFacts, target: Line, old: tupl
 
 
 def _may_shrink(facts: RolloutFacts, target: Line, old: tuple[Line, ...]) -> bool:
-    """Tell whether one old replica may go: another serves, it does not serve itself, or the user consents."""
+    """Tell whether one old replica may go: another serves, it did not serve for minutes, or the user consents."""
     serving = target.serving + sum(line.serving for line in old)
-    return facts.consent or serving > 1 or any(line.size > line.serving for line in old)
+    return facts.consent or serving > 1 or any(line.size > line.protected for line in old)
 
 
 def _grow(current: Step, target: Line, strategy: Strategy, why: str) -> Step:

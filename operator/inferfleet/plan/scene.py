@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.api.parse import Problem, parse_spec
 from inferfleet.api.spec import ModelDeploymentSpec
+from inferfleet.engines.profile import start_up_seconds
 from inferfleet.errors import SpecError
+from inferfleet.fleet.replicas import Replica
 from inferfleet.fleet.revision import Recorded, revision_hash
 from inferfleet.fleet.snapshot import Snapshot
 from inferfleet.plan import accept
@@ -19,6 +22,10 @@ from inferfleet.plan.rollout import Line
 from inferfleet.plan.truth import Truth
 
 SHOWN_PROBLEMS = 5
+RECOVERY_SECONDS = 300.0
+"""How long a proven replica that stopped serving is still counted on; longer where its start-up takes longer."""
+SINCE_THEN = ("rollout", "access", "limits")
+"""Fields that no revision holds: each takes effect at once, also while another part of the spec is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,20 @@ class Scene:
         """Look at one revision's replicas."""
         pod_set = self.snapshot.set_of(record)
         size = pod_set.wanted if pod_set else 0
-        return Line(record.name, record.revision, size, self.snapshot.replicas_of(record))
+        found = self.snapshot.replicas_of(record)
+        proven = bool(record.proven)
+        patience = max(RECOVERY_SECONDS, start_up_seconds(record.repository.total_bytes))
+        recovering = [each for each in found if _may_serve_again(each, self.now - patience)]
+        missing = 0 if pod_set and pod_set.blocked else max(0, size - sum(each.alive for each in found))
+        return Line(
+            record.name, record.revision, size, found, proven, recovering=len(recovering) + missing if proven else 0
+        )
+
+
+def _may_serve_again(replica: Replica, since: float) -> bool:
+    """Tell whether a replica that does not serve has been so, or has existed, for a short time only."""
+    idle = replica.alive and not replica.serves and not replica.proof.dead
+    return idle and max(replica.created, replica.unready_at or 0.0) > since
 
 
 def look(snapshot: Snapshot, config: FleetConfig, now: float, refused: SpecError | None) -> Scene | Truth:
@@ -69,7 +89,9 @@ def look(snapshot: Snapshot, config: FleetConfig, now: float, refused: SpecError
     accepted = _accepted(problems, refused)
     in_use = _newest_in_use(snapshot)
     if accepted.fails:
-        spec = _as_recorded(snapshot, in_use)
+        spec = _as_recorded(
+            snapshot, in_use, {problem.field.split(".")[1] for problem in problems if "." in problem.field}
+        )
         if spec is None or in_use is None:
             return accepted
         return _scene(snapshot, config, now, accepted, spec, in_use)
@@ -130,12 +152,36 @@ def _newest_in_use(snapshot: Snapshot) -> Recorded | None:
     return next((record for record in used if record.proven), used[0] if used else None)
 
 
-def _as_recorded(snapshot: Snapshot, record: Recorded | None) -> ModelDeploymentSpec | None:
-    """Read the spec that a revision was made from, at the size that it has now."""
+def _as_recorded(snapshot: Snapshot, record: Recorded | None, refused: set[str]) -> ModelDeploymentSpec | None:
+    """Read the spec that a revision was made from, at the size that it has now, with what no revision holds.
+
+    `refused` names the parts of the written spec that are wrong: nothing is taken from them.
+    """
     if record is None:
         return None
-    spec = parse_spec({"metadata": {"name": snapshot.subject.name}, "spec": record.spec})
-    if isinstance(spec, tuple):
+    spec = _parsed(snapshot, record.spec)
+    if spec is None:
         return None
+    written = snapshot.subject.written
+    for section in [each for each in SINCE_THEN if each not in refused]:
+        spec = _with(snapshot, spec, {section: written.get(section)}) or spec
+    cache = written.get("cache", {})
+    if "cache" not in refused and isinstance(cache, dict):
+        kept = {**_dumped(spec).get("cache", {}), "whenDeleted": cache.get("whenDeleted")}
+        spec = _with(snapshot, spec, {"cache": kept}) or spec
     size = sum(found.wanted for found in snapshot.sets)
     return spec.model_copy(update={"replicas": size, "suspend": False})
+
+
+def _with(snapshot: Snapshot, spec: ModelDeploymentSpec, changed: Json) -> ModelDeploymentSpec | None:
+    """Change a part of a spec; None when the whole would not be accepted."""
+    return _parsed(snapshot, {**_dumped(spec), **changed})
+
+
+def _parsed(snapshot: Snapshot, raw: Json) -> ModelDeploymentSpec | None:
+    found = parse_spec({"metadata": {"name": snapshot.subject.name}, "spec": raw})
+    return None if isinstance(found, tuple) else found
+
+
+def _dumped(spec: ModelDeploymentSpec) -> Json:
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -43,16 +43,24 @@ def rollout_status(scene: Scene, step: Step, old: Recorded | None, progress: flo
     """Say what the rollout does now, or how the last one ended."""
     before: Json = scene.snapshot.subject.status.get("rollout", {})
     if settled:
-        kept = {key: value for key, value in before.items() if key in ("strategy", "why", "from", "to", "lastProgress")}
+        kept = {key: value for key, value in before.items() if key in ("strategy", "from", "to", "lastProgress")}
         return {**kept, "step": "Complete."} if kept.get("to") == scene.revision and kept.get("from") else None
     said: Json = {"to": scene.revision, "lastProgress": format_time(progress)}
-    if old and old.revision != scene.revision:
-        said["from"] = old.revision
+    came_from = old.revision if old else rolled_from(scene)
+    if came_from:
+        said["from"] = came_from
     same = before.get("to") == scene.revision
     for key, value in (("strategy", step.strategy), ("why", step.why), ("step", step.step)):
         if value or (same and before.get(key)):
             said[key] = value or before[key]
     return said
+
+
+def rolled_from(scene: Scene) -> str:
+    """Name the revision that a rollout which is not complete replaces; its last replica may be gone by now."""
+    before: Json = scene.snapshot.subject.status.get("rollout", {})
+    complete = scene.record is not None and scene.record.good
+    return before.get("from", "") if before.get("to") == scene.revision and not complete else ""
 
 
 def whole(scene: Scene, conditions: list[Json], serving: int, existing: int, parts: Json) -> Json:
@@ -81,14 +89,17 @@ def loading(replicas: tuple[Replica, ...], wanted: int) -> Truth:
     if waiting:
         where = ", ".join(sorted({replica.node for replica in waiting}))
         unproven = sum(replica.ready for replica in waiting)
-        words = f"{len(waiting) - unproven} load the model" + (
-            f", {unproven} await a real inference" if unproven else ""
-        )
-        return Truth("False", "Loading", f"{words} on {where}.")
+        words = [_counted(len(waiting) - unproven, "loads the model", "load the model")]
+        words += [_counted(unproven, "awaits a real inference", "await a real inference")]
+        return Truth("False", "Loading", f"{', '.join(filter(None, words))} on {where}.")
     serving = sum(replica.serves for replica in replicas)
     if serving < wanted:
         return Truth("False", "Starting", f"{serving} of {wanted} replicas serve.")
     return Truth("True", "Loaded", "Every replica has loaded its model.")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""
 
 
 def _blocker(replica: Replica) -> Blocker | None:

@@ -20,7 +20,7 @@ from inferfleet.plan.placement import Placement, explain
 from inferfleet.plan.progress import deadline_seconds, download_status, format_time, last_progress
 from inferfleet.plan.rollout import Line, Step
 from inferfleet.plan.scene import Scene
-from inferfleet.plan.truth import UNKNOWN, Truth
+from inferfleet.plan.truth import REFUSED, Truth
 from inferfleet.plan.weights import WeightsPlan
 
 
@@ -56,7 +56,7 @@ class Decided:
 
 def nothing_but_status(snapshot: Snapshot, accepted: Truth, now: float) -> Plan:
     """Say that a spec is not accepted, where nothing runs that could go on."""
-    view = conditions.View(accepted, UNKNOWN, UNKNOWN, UNKNOWN, wanted=1, serving=0)
+    view = conditions.View(accepted, REFUSED, REFUSED, REFUSED, wanted=1, serving=0)
     written = _conditions(snapshot, conditions.truths(view), now)
     body = {"observedGeneration": snapshot.subject.generation, "conditions": written}
     return Plan(status=body, announce=announce(snapshot, written))
@@ -106,6 +106,10 @@ def _before(decided: Decided) -> Recorded | None:
     return max(found, key=lambda record: record.number, default=None)
 
 
+def _is_rolling(decided: Decided) -> bool:
+    return _before(decided) is not None or bool(parts_of.rolled_from(decided.scene))
+
+
 def _view(decided: Decided, serving: int, progress: float) -> conditions.View:
     scene = decided.scene
     deadline = _deadline(scene)
@@ -120,12 +124,26 @@ def _view(decided: Decided, serving: int, progress: float) -> conditions.View:
         wanted=scene.wanted,
         serving=serving,
         suspended=scene.spec.suspend,
-        rolling=not decided.settled and not scene.frozen and _before(decided) is not None and scene.wanted > 0,
+        rolling=not decided.settled and not scene.frozen and scene.wanted > 0 and _is_rolling(decided),
         waits=decided.step.waits,
         step=decided.step.step,
+        moving=_moving(decided, current),
         overdue=deadline if not decided.settled and idle >= deadline else None,
-        update="A restart would take up a newer template or image." if update else "",
+        update=NEWER if update else "",
     )
+
+
+NEWER = (
+    "The chart or this release would make the pods otherwise today. They run on as they are; the next new revision "
+    "takes it up, for example after a change of spec.template.annotations."
+)
+
+
+def _moving(decided: Decided, current: tuple[Replica, ...]) -> str:
+    if not decided.step.evacuates:
+        return ""
+    lacking = _why_unplaced(decided, current)
+    return f"{decided.step.step} {lacking.message}" if lacking else decided.step.step
 
 
 def _scheduled(decided: Decided, current: tuple[Replica, ...]) -> Truth:
@@ -173,8 +191,9 @@ def announce(snapshot: Snapshot, written: list[Json]) -> tuple[Announce, ...]:
 def _kind(condition: Json) -> Literal["Normal", "Warning"]:
     if condition["reason"] == "InEachPod" or condition["type"] == "Stalled":
         return "Warning"
-    fine = condition["status"] == "True" and condition["reason"] != "Degraded"
-    return "Normal" if fine or condition["reason"] in NORMAL else "Warning"
+    if condition["reason"] == "Degraded":
+        return "Normal" if any(f" {reason}: " in condition["message"] for reason in NORMAL) else "Warning"
+    return "Normal" if condition["status"] == "True" or condition["reason"] in NORMAL else "Warning"
 
 
 def why_not(scene: Scene) -> Truth:

@@ -21,4 +21,4 @@ class Truth:
         return self.status == "False"
 
 
-UNKNOWN = Truth("Unknown", "NotYetLooked", "Not looked at yet.")
+REFUSED = Truth("Unknown", "SpecRefused", "Not looked at: the spec is refused.")

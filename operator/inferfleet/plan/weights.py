@@ -40,8 +40,8 @@ class WeightsFacts:
     record: Recorded | None
     downloads: tuple[Download, ...]
     now: float
-    in_use: tuple[str, ...] = ()
-    """Commits that stay when space is short, as in WantedDownload."""
+    in_use: tuple[str, ...] | None = ()
+    """Commits that stay when space is short, as in WantedDownload; None while that is not known: nothing goes."""
     missing: bool = False
     """A serving pod looked for the weights and did not find them."""
 
@@ -110,8 +110,8 @@ def _start(
         cache=facts.cache,
         attempt=attempt,
         resolve_only=facts.cache.kind == "Pod",
-        evict=facts.cache.ours,
-        in_use=facts.in_use if facts.cache.ours else (),
+        evict=facts.cache.ours and facts.in_use is not None,
+        in_use=facts.in_use or () if facts.cache.ours else (),
     )
     return WeightsPlan(said, known, start=wanted, remove=(replaced,) if replaced else ())
 
@@ -130,7 +130,7 @@ def _succeeded(facts: WeightsFacts, latest: Download, known: Repository | None) 
         return _start(facts, latest.attempt + 1, said, known, latest)
     if found:
         return WeightsPlan(_there(facts.cache, found), found)
-    if since < RESULT_WAIT:
+    if since < min(LONGEST_BACKOFF, RESULT_WAIT * (1 << min(latest.attempt, 10))):
         return WeightsPlan(Truth("False", "Downloading", "The download is done; its result is being read."), again=2.0)
     said = Truth("False", "Downloading", UNREAD)
     return _start(facts, latest.attempt + 1, said, None, latest)

@@ -77,6 +77,7 @@ def subject_from(raw: Json) -> Subject:
         uid=meta["uid"],
         generation=meta["generation"],
         spec=None if isinstance(spec, tuple) else spec,
+        written=raw["spec"] if isinstance(raw.get("spec"), dict) else {},
         problems=wrong,
         status=raw.get("status", {}),
         annotations=meta.get("annotations", {}),
