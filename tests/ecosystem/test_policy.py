@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from ecosystem.chart import CASES, of_kind, render, the_only
+from ecosystem.chart import CASES, config_of, of_kind, render, the_only
 from inferfleet.api.base import Json
 from inferfleet.fleet import names
 from inferfleet.kube.kinds import (
@@ -106,6 +106,14 @@ def test_the_look_at_other_teams_pods_can_be_taken_away() -> None:
     objects = render({"watchNamespaces": ["team-a"], "rbac": {"foreignPods": False}})
 
     assert granted(objects, None) == on(NODES, *LOOK)
+
+
+@pytest.mark.parametrize(("release", "lease"), [("inferfleet", "inferfleet"), ("blue", "blue-inferfleet")])
+def test_each_release_of_a_namespace_has_a_lease_of_its_own(release: str, lease: str) -> None:
+    objects = render({}, release)
+
+    assert config_of(objects)["lease"] == lease
+    assert (LEASES.group, f"leases=['{lease}']", "update") in granted(objects, "inferfleet-system")
 
 
 @pytest.mark.parametrize("values", PAIRS, ids=str)

@@ -47,11 +47,13 @@ def kopf_threads() -> list[threading.Thread]:
 async def test_row_23_27_kopf_wakes_outlasts_refused_tokens_leaves_nothing_and_ends_with_its_kind(
     kube: FakeKube,
 ) -> None:
-    process = Process(RunOptions(CONFIG, "pod-0"), connection_to(kube.url, "t"))
+    config = CONFIG.model_copy(update={"lease": "blue-inferfleet"})
+    process = Process(RunOptions(config, "pod-0"), connection_to(kube.url, "t"))
     running = asyncio.create_task(process._stand_and_lead())
     await until(lambda: bool(kopf_threads()))
     kube.add(model("first"))
     await until(looked_at(kube, "first"), 10.0)
+    assert [lease["metadata"]["name"] for lease in kube.all("leases")] == ["blue-inferfleet"]
 
     tokens, kube.tokens = kube.tokens, {}
     kube.close_watches()

@@ -11,6 +11,7 @@
 -}}
 {{- $config := dict
   "namespace" (include "inferfleet.namespace" .)
+  "lease" (include "inferfleet.fullname" .)
   "operatorLabels" (include "inferfleet.selectorLabels" . | fromYaml)
   "watchNamespaces" .Values.watchNamespaces
   "foreignPods" .Values.rbac.foreignPods

@@ -117,6 +117,7 @@ class FleetConfig(Frozen):
     """The operator's configuration."""
 
     namespace: DnsLabel = Field(description="The operator's own namespace.")
+    lease: DnsSubdomain = Field(default="inferfleet", description="Name of the Lease that says which process leads.")
     operator_labels: Labels = Field(default={}, description="Labels of the operator's pods.")
     watch_namespaces: Annotated[tuple[DnsLabel, ...], Field(max_length=256)] = Field(
         default=(), description="Namespaces that are watched; all if empty."

@@ -41,7 +41,6 @@ from inferfleet.telemetry.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 TIME = Time(time.monotonic, asyncio.sleep, random.random, lambda: datetime.now(UTC))
-LEASE_NAME = "inferfleet"
 DRAIN_SECONDS = 10.0
 WORKERS = 12
 
@@ -101,8 +100,10 @@ class Process:
         async with lease_session, session:
             limits = Limits(read_seconds=REQUEST_SECONDS, write_seconds=REQUEST_SECONDS)
             lease_client = Client(server, lease_session, time, lambda: True, limits)
-            namespace = self.options.config.namespace
-            self.lease = Lease(lease_client, namespace, LEASE_NAME, self.options.identity, time, self.options.terms)
+            config = self.options.config
+            self.lease = Lease(
+                lease_client, config.namespace, config.lease, self.options.identity, time, self.options.terms
+            )
             client = Client(server, session, time, self.lease.valid, wrote=self.metrics.wrote)
             if not await self._until_stopped(self._crd_is_there(client)):
                 return 0

@@ -47,7 +47,7 @@ Kind = Literal["answered", "refused", "silent", "unasked"]
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What one inference showed: the model answered, answered with an error, nothing came, or it was not let through."""
+    """What one inference showed: the model answered, or with an error, or nothing came, or it was turned away."""
 
     kind: Kind
     message: str = ""
