@@ -112,6 +112,13 @@ def test_a_column_shows_a_field_that_there_is(column: tuple[str, str, str, int])
     assert steps[0] == "metadata" or schema_at(root_schema(), steps)["type"] in ("string", "integer")
 
 
+def test_whoever_scales_is_told_that_replicas_must_be_there_to_be_scaled() -> None:
+    scale = crd()["spec"]["versions"][0]["subresources"]["scale"]
+
+    assert scale["specReplicasPath"] == ".spec.replicas"
+    assert "fail on a model that leaves it out" in NODES["spec.replicas"]["description"]
+
+
 def test_every_rule_has_a_message_that_says_what_to_do() -> None:
     messages = [rule["message"] for node in NODES.values() for rule in node.get("x-kubernetes-validations", ())]
 

@@ -233,7 +233,9 @@ class ModelDeploymentSpec(Frozen):
     engine: Engine = Field(default=Engine(), description="Which server runs the model.")
     gpu: Gpu = Field(default=Gpu(), description="Which GPUs one replica takes.")
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
-        default=None, description="How many replicas serve; 1 if unset. The operator never writes it."
+        default=None,
+        description="How many replicas serve; 1 if unset. The operator never writes it. Set it where something else "
+        "scales the model: an autoscaler and `kubectl get --subresource=scale` fail on a model that leaves it out.",
     )
     rollout: Rollout = Field(default=Rollout(), description="How one revision replaces another.")
     cache: Cache = Field(default=Cache(), description="Where the weights are kept.")
