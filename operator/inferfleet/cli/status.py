@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, Group
@@ -16,6 +17,7 @@ from rich.tree import Tree
 
 from inferfleet.api.base import Json
 from inferfleet.cli.cluster import Access, Seen, all_seen, ask, seen
+from inferfleet.cli.screen import is_terminal, show
 from inferfleet.fleet import names
 from inferfleet.fleet.text import size_words
 from inferfleet.kube import facts
@@ -43,7 +45,7 @@ def show_status(access: Access, options: StatusOptions) -> int:
     if options.as_json:
         print(json.dumps([each.raw for each in models], indent=2))
     else:
-        Console().print(_page(models, access.where))
+        show(_page(models, access.where))
     return 0 if models and all(_is_ready(each) for each in models) else 1
 
 
@@ -58,16 +60,44 @@ def _look(access: Access, options: StatusOptions) -> list[Seen]:
 
 def _follow(access: Access, options: StatusOptions) -> int:
     """Show models until all are settled: Ready, or Stalled."""
+    looks, models = _looks(access, options), list[Seen]()
+    if is_terminal():
+        with Live(console=Console(), auto_refresh=False) as live:
+            for models in looks:
+                live.update(_page(models, access.where), refresh=True)
+    else:
+        models = _told(looks)
+        show(_page(models, access.where))
+    if not _are_settled(models):
+        return 2
+    return 0 if all(_is_ready(each) for each in models) else 1
+
+
+def _looks(access: Access, options: StatusOptions) -> Iterator[list[Seen]]:
+    """Look again and again, until all are settled or the time is over."""
     end = time.monotonic() + options.timeout
-    with Live(console=Console(), auto_refresh=False) as live:
-        while True:
-            models = _look(access, options)
-            live.update(_page(models, access.where), refresh=True)
-            if models and all(_is_settled(each) for each in models):
-                return 0 if all(_is_ready(each) for each in models) else 1
-            if time.monotonic() >= end:
-                return 2
-            time.sleep(TICK)
+    while True:
+        models = _look(access, options)
+        yield models
+        if _are_settled(models) or time.monotonic() >= end:
+            return
+        time.sleep(TICK)
+
+
+def _told(looks: Iterable[list[Seen]]) -> list[Seen]:
+    """Print a line whenever an unsettled model says something new; return the last look."""
+    told, models = dict[str, str](), list[Seen]()
+    for models in looks:
+        for model in models:
+            line = f"{_head(model).plain}  {model.condition('Ready').get('message', '')}".rstrip()
+            if not _are_settled(models) and told.get(model.name) != line:
+                told[model.name] = line
+                print(line, flush=True)
+    return models
+
+
+def _are_settled(models: list[Seen]) -> bool:
+    return bool(models) and all(_is_settled(each) for each in models)
 
 
 def _is_ready(model: Seen) -> bool:
@@ -87,14 +117,8 @@ def _page(models: list[Seen], namespace: str) -> Group | Text:
 
 def tree(model: Seen) -> Tree:
     """Draw one model: what is said of it, then revision, pod, node and GPU."""
-    ready, status = model.condition("Ready"), model.status
-    head = Text.assemble(
-        (model.name, "bold"),
-        "  ",
-        (ready.get("reason", "not looked at yet"), COLOURS.get(ready.get("status", ""), "yellow")),
-        f"  {status.get('summary', {}).get('replicas', '')}  {status.get('summary', {}).get('gpus', '')}",
-    )
-    root = Tree(head)
+    ready = model.condition("Ready")
+    root = Tree(_head(model))
     if ready.get("message"):
         root.add(Text(ready["message"]))
     for line in _plan_lines(model):
@@ -102,6 +126,14 @@ def tree(model: Seen) -> Tree:
     for pod_set in sorted(model.sets, key=lambda each: str(each["metadata"]["creationTimestamp"])):
         _add_revision(root, pod_set, model)
     return root
+
+
+def _head(model: Seen) -> Text:
+    ready, summary = model.condition("Ready"), model.status.get("summary", {})
+    reason = (ready.get("reason", "not looked at yet"), COLOURS.get(ready.get("status", ""), "yellow"))
+    return Text.assemble(
+        (model.name, "bold"), "  ", reason, f"  {summary.get('replicas', '')}  {summary.get('gpus', '')}".rstrip()
+    )
 
 
 def _plan_lines(model: Seen) -> list[str]:
@@ -139,5 +171,5 @@ def _pod_line(raw: Json) -> Text:
     elif replica.ready and replica.traffic == "held":
         words = "ready, awaits a real inference"
     gpus = facts.pod_gpus(raw["spec"])
-    where = f"{replica.node or 'no node yet'}" + (f", {gpus} GPUs" if gpus else "")
+    where = f"{replica.node or 'no node yet'}" + (f", {gpus} GPU{'s' * (gpus != 1)}" if gpus else "")
     return Text.assemble(replica.name, f"  {where}  ", (words, colour))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import yaml
 from pydantic import ValidationError
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,13 +17,17 @@ from inferfleet.api.config import FleetConfig, Images, ProductClass
 from inferfleet.api.parse import parse_spec
 from inferfleet.api.spec import ModelDeploymentSpec
 from inferfleet.cli.cluster import Access, Seen, allowed, ask, seen
+from inferfleet.cli.screen import show
 from inferfleet.fleet.nodes import Fleet
 from inferfleet.kube import facts
 from inferfleet.kube.client import Client, Scope
 from inferfleet.kube.kinds import CONFIG_MAPS, NODES, PODS
 from inferfleet.plan.placement import node_views, wanted_classes
 
-OPERATOR_SELECTOR = "app.kubernetes.io/name=inferfleet"
+OF_THE_OPERATOR = ("app.kubernetes.io/name=inferfleet", "helm.sh/chart")
+"""Labels to look for, in this order: `nameOverride` of the chart changes the first, and nothing changes the second."""
+CHART = "inferfleet-"
+BLIND = "Pods of other namespaces cannot be listed with your rights: fewer GPUs may be free."
 SHOWN = ("Accepted", "Cached", "Scheduled", "Ready", "Available", "Stalled", "UpdateAvailable")
 
 
@@ -41,12 +45,10 @@ def explain(access: Access, name: str) -> int:
     namespace = access.where
 
     async def question(client: Client) -> Evidence:
-        return Evidence(await seen(client, namespace, name), await _fleet(client), await _config(client))
+        return Evidence(await seen(client, namespace, name), await _fleet(client), await configuration(client))
 
     found = ask(access, question)
-    console = Console()
-    _conditions(console, found.model)
-    _arithmetic(console, found)
+    show(*_conditions(found.model), *_arithmetic(found))
     return 0
 
 
@@ -58,60 +60,60 @@ async def _fleet(client: Client) -> Fleet | None:
     return Fleet(tuple(map(facts.node_from, nodes)), tuple(held), blind=pods is None)
 
 
-async def _config(client: Client) -> FleetConfig | None:
+async def configuration(client: Client) -> FleetConfig | None:
     """Read the operator's configuration, where this user may see it."""
-    maps = await allowed(client, CONFIG_MAPS, Scope(labels=OPERATOR_SELECTOR))
-    for raw in maps or ():
-        text = raw.get("data", {}).get("config.yaml")
-        if text:
-            try:
-                return FleetConfig.model_validate(yaml.safe_load(text), strict=False)
-            except (ValidationError, yaml.YAMLError):
-                return None
+    for labels in OF_THE_OPERATOR:
+        for raw in await allowed(client, CONFIG_MAPS, Scope(labels=labels)) or ():
+            chart = str(raw["metadata"]["labels"].get("helm.sh/chart", CHART))
+            if chart.startswith(CHART) and (found := _parsed(raw.get("data", {}).get("config.yaml"))):
+                return found
     return None
 
 
-def _conditions(console: Console, model: Seen) -> None:
+def _parsed(text: str | None) -> FleetConfig | None:
+    try:
+        return FleetConfig.model_validate(yaml.safe_load(text), strict=False) if text else None
+    except (ValidationError, yaml.YAMLError):
+        return None
+
+
+def _conditions(model: Seen) -> list[RenderableType]:
     ready = model.condition("Ready")
     head = f"{model.name}: {ready.get('reason', 'not looked at yet')}"
-    console.print(Text(head, style="bold"))
-    console.print(Text(ready.get("message", "The operator has not looked at it yet: does it run, and watch here?")))
+    message = ready.get("message", "The operator has not looked at it yet: does it run, and watch here?")
     table = Table(box=None, pad_edge=False)
     for column in ("CONDITION", "STATUS", "REASON", "MESSAGE"):
         table.add_column(column)
     for kind in SHOWN:
         if found := model.condition(kind):
             table.add_row(kind, found["status"], found["reason"], Text(found["message"]))
-    console.print(table)
+    return [Text(head, style="bold"), Text(message), table]
 
 
-def _arithmetic(console: Console, found: Evidence) -> None:
+def _arithmetic(found: Evidence) -> list[RenderableType]:
     spec = parse_spec(found.model.raw)
     if isinstance(spec, tuple) or spec.gpu.count == 0:
-        return
+        return []
     if found.fleet is None:
-        console.print("Nodes cannot be listed with your rights, so their GPUs are not shown.")
-        return
+        return [Text("Nodes cannot be listed with your rights, so their GPUs are not shown.")]
     classes = wanted_classes(spec, found.config or _guess(found.fleet))
-    table = _node_table(spec, classes, found.model, found.fleet)
-    if table.row_count:
-        console.print()
-        console.print(table)
+    needed = spec.gpu.count or found.model.status.get("plan", {}).get("gpus") or 1
+    table = _node_table(spec, classes, needed, found.fleet)
+    if not table.row_count:
+        return []
+    # No title or caption of the table's own: those are wrapped to its width.
+    title = Text(f"\n{needed} GPU{'s' * (needed != 1)} on one node for each replica", style="italic")
+    return [title, table, *([Text(BLIND, style="dim")] if found.fleet.blind else [])]
 
 
-def _node_table(spec: ModelDeploymentSpec, classes: list[ProductClass], model: Seen, fleet: Fleet) -> Table:
-    needed = spec.gpu.count or model.status.get("plan", {}).get("gpus") or 1
-    table = Table(
-        title=f"{needed} GPU{'s' * (needed != 1)} on one node for each replica", title_justify="left", box=None
-    )
+def _node_table(spec: ModelDeploymentSpec, classes: list[ProductClass], needed: int, fleet: Fleet) -> Table:
+    table = Table(box=None, pad_edge=False)
     for column in ("NODE", "CLASS", "GPUS", "FREE", "REPLICAS THAT FIT NOW"):
         table.add_column(column)
     for each in classes:
         for view in node_views(spec, each, fleet):
             fits = f"none: it {view.out}" if view.out else str(view.free // needed)
             table.add_row(view.node.name, each.name, str(view.node.gpus), str(view.free), Text(fits))
-    if fleet.blind:
-        table.caption = "Pods of other namespaces cannot be listed with your rights: fewer GPUs may be free."
     return table
 
 
