@@ -20,7 +20,7 @@ N ?= 500
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | column -t -s "$$(printf '\t')"
 
 $(VENV)/complete: $(REQUIREMENTS)
 	@mkdir -p $(CACHE) && exec 9>$(CACHE)/venv.lock && flock 9 && if [ ! -e $@ ]; then \
@@ -31,7 +31,7 @@ $(VENV)/complete: $(REQUIREMENTS)
 demo: $(VENV)/complete ## Serve a real model on a real cluster: everything is set up (CLUSTER=current uses your kubeconfig)
 	@$(PYTHON) -m e2e.demo up --cluster $(CLUSTER)
 
-demo-down: $(VENV)/complete ## Remove what the demo made
+demo-down: $(VENV)/complete ## Take the demo and its cluster away; what was built stays in the cache (CLUSTER=current: the demo alone)
 	@$(PYTHON) -m e2e.demo down --cluster $(CLUSTER)
 
 .PHONY: check static format lint types layers unit coverage
@@ -74,10 +74,10 @@ e2e: $(VENV)/complete ## Scenarios on the rig, one table (ONLY=a,b; FULL=1 runs 
 	@$(PYTHON) -m e2e.scenarios $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
 
 .PHONY: rig-up rig-down rig-status
-rig-up: $(VENV)/complete ## Bring up a real Kubernetes on this machine
+rig-up: $(VENV)/complete ## Bring up a real Kubernetes on this machine, or find that it is up
 	@$(PYTHON) -m e2e.rig up
 
-rig-down: $(VENV)/complete ## Take it down, and leave nothing
+rig-down: $(VENV)/complete ## Take it down, and leave nothing but what was built, in the cache
 	@$(PYTHON) -m e2e.rig down
 
 rig-status: $(VENV)/complete ## Say what runs

@@ -17,18 +17,22 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.syntax import Syntax
+from rich.text import Text
 
 from e2e import demo_current
 from e2e.ask import ask
-from e2e.install import install, uninstall
+from e2e.install import install, install_plugin, is_installed
 from e2e.lab import Lab
-from e2e.rig import Rig, RigError
+from e2e.rig import Rig, RigError, cache, lifecycle, pki
+from e2e.rig.prepare import BIN
 from e2e.rig.progress import spell
-from e2e.rig.settings import PYTHON, REPOSITORY
+from e2e.rig.settings import REPOSITORY
 
 OUT = Console(width=120)
 NAMESPACE = "demo"
 EXAMPLES = REPOSITORY / "examples"
+EXPORT = f"export KUBECONFIG={pki.ADMIN_KUBECONFIG} PATH={BIN}:$PATH"
+BUILT = f"What was built stays in {cache.root()}, so that the next start is quick."
 PROMPT = "What is a GPU good for? Answer in one sentence."
 
 
@@ -43,7 +47,7 @@ def main() -> int:
     try:
         return up() if chosen.what == "up" else down()
     except RigError as error:
-        OUT.print(f"[red]{error}[/red]")
+        OUT.print(Text(str(error), style="red"), soft_wrap=True)
         return 1
 
 
@@ -54,8 +58,11 @@ def up() -> int:
     rig = Rig.up()
     with rig.held("demo"):
         _chapter("2. inferfleet, installed by Helm")
+        if is_installed(rig):
+            OUT.print("It is installed already, and is upgraded to this checkout.")
         install(rig)
-        OUT.print(rig.kubectl("-n", "inferfleet-system", "get", "deployments"), markup=False)
+        install_plugin()
+        _say(rig.kubectl("-n", "inferfleet-system", "get", "deployments"))
         lab = _namespace(rig)
         _chapter("3. A model in ten lines")
         _serve(lab)
@@ -64,25 +71,28 @@ def up() -> int:
         answer = ask(lab, "smollm2", PROMPT, tokens=32, show=True)
         OUT.print(f"\n\n{answer.tokens} tokens, the first after {answer.first_seconds:.2f} s.")
         _chapter("5. What the operator says about it")
-        OUT.print(rig.kubectl("-n", NAMESPACE, "get", "mdep"), markup=False)
+        _say(rig.kubectl("-n", NAMESPACE, "get", "mdep"))
         _run(rig, "status", "smollm2")
         _chapter("6. Why a model that asks for too much does not run")
         _why(lab)
-    _end(time.monotonic() - begun)
+    end(time.monotonic() - begun)
     return 0
 
 
 def down() -> int:
-    """Take the demo and the rig away."""
-    rig = Rig.attach()
-    rig.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true", "--timeout=120s")
-    uninstall(rig)
-    return subprocess.run([PYTHON, "-m", "e2e.rig", "down"], check=False).returncode
+    """Take the rig away, and with it the demo, which is nowhere else."""
+    OUT.print("Taking the cluster down, with all that the demo made in it:")
+    lifecycle.down()
+    OUT.print(f"{BUILT} `rm -rf {cache.root()}` removes that too.", markup=False, soft_wrap=True)
+    return 0
 
 
 def _namespace(rig: Rig) -> Lab:
     labels = "pod-security.kubernetes.io/enforce=restricted"
     rig.kubectl("create", "namespace", NAMESPACE, check=False)
+    if there := rig.kubectl("-n", NAMESPACE, "get", "mdep", "--output", "name").split():
+        names = ", ".join(name.rpartition("/")[2] for name in there)
+        OUT.print(f"Models of an earlier demo are here and stay as they are: {names}.")
     rig.kubectl("label", "namespace", NAMESPACE, labels, "--overwrite")
     return Lab(rig, NAMESPACE)
 
@@ -91,7 +101,6 @@ def _serve(lab: Lab) -> None:
     manifest = EXAMPLES / "smollm2.yaml"
     _show(manifest)
     lab.rig.kubectl("-n", NAMESPACE, "apply", "-f", str(manifest))
-    OUT.print("kubectl inferfleet status smollm2 --watch")
     _run(lab.rig, "status", "smollm2", "--watch", "--timeout", "600")
 
 
@@ -104,11 +113,16 @@ def _why(lab: Lab) -> None:
 
 
 def _run(rig: Rig, *argv: str) -> None:
-    """Run the command line as a user does, and show what it says."""
+    """Run the command line as a user does, and show what was typed and what it says."""
+    command = ["kubectl", "inferfleet", *argv, "-n", NAMESPACE]
+    _say(f"$ {' '.join(command)}")
     OUT.file.flush()
-    command = [PYTHON, "-m", "inferfleet", *argv, "--namespace", NAMESPACE]
-    environment = {**os.environ, **rig.environment, "PYTHONPATH": str(REPOSITORY / "operator"), "COLUMNS": "120"}
-    subprocess.run(command, env=environment, check=False)
+    subprocess.run(command, env={**os.environ, **rig.environment, "COLUMNS": "120"}, check=False)
+
+
+def _say(text: str) -> None:
+    """Show text as it is."""
+    OUT.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(manifest: Path) -> None:
@@ -120,12 +134,15 @@ def _chapter(title: str) -> None:
     OUT.rule(f"[bold]{title}", align="left")
 
 
-def _end(seconds: float) -> None:
+def end(seconds: float) -> None:
+    """Say how to go on by hand, and how to end."""
     text = (
         f"That took **{spell(seconds)}**. Go on by hand:\n\n"
-        "    export KUBECONFIG=/var/lib/inferfleet-rig/pki/admin.kubeconfig\n"
-        f"    kubectl -n {NAMESPACE} get mdep,pods\n\n"
-        "`make demo-down` takes everything away again. The tutorial in `docs/tutorials/first-model.md` begins here."
+        f"    {EXPORT}\n"
+        f"    kubectl -n {NAMESPACE} get mdep,pods\n"
+        f"    kubectl inferfleet status smollm2 -n {NAMESPACE}\n\n"
+        "The tutorial in `docs/tutorials/first-model.md` begins here. `make demo-down` takes the cluster away. "
+        f"{BUILT}"
     )
     OUT.print()
     OUT.print(Panel(Markdown(text)))

@@ -47,7 +47,9 @@ def up(out: Console) -> int:
 
 def down(out: Console) -> int:
     """Take away what `up` made: the demo's namespace and the release; the definition of the kind stays."""
+    out.print(f"Deleting the namespace {NAMESPACE}; its pods may finish their requests first.")
     _call("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true")
+    out.print(f"Uninstalling the release from {SYSTEM}.")
     _call("helm", "uninstall", "inferfleet", "--namespace", SYSTEM, "--ignore-not-found")
     out.print("The namespace and the release are gone. The CustomResourceDefinition stays, and with it every model.")
     return 0

@@ -1,14 +1,16 @@
-"""Installs inferfleet into a rig by Helm, as a user would, with the rig's own values."""
+"""Installs inferfleet into a rig by Helm, as a user would, with the rig's own values, and its command line."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 from e2e.rig import Rig
 from e2e.rig.images import make
 from e2e.rig.images.catalogue import declared_as
-from e2e.rig.settings import CONTROL_IP, REPOSITORY
+from e2e.rig.prepare import BIN
+from e2e.rig.settings import CONTROL_IP, PYTHON, REPOSITORY
 
 NAMESPACE = "inferfleet-system"
 RELEASE = "inferfleet"
@@ -29,6 +31,15 @@ def install(rig: Rig, *extra: str) -> None:
     )  # fmt: skip
 
 
-def uninstall(rig: Rig) -> None:
-    """Remove the release; models and the definition of their kind stay."""
-    rig.helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", "--wait")
+def is_installed(rig: Rig) -> bool:
+    """Tell whether the release is there already."""
+    return RELEASE in rig.helm("list", "--namespace", NAMESPACE, "--short").split()
+
+
+def install_plugin(directory: Path = BIN) -> None:
+    """Put this checkout's command line beside kubectl, which finds it there as a plugin."""
+    path, python = shlex.quote(str(REPOSITORY / "operator")), shlex.quote(PYTHON)
+    for name in ("inferfleet", "kubectl-inferfleet"):
+        command = directory / name
+        command.write_text(f'#!/bin/sh\nPYTHONPATH={path} exec {python} -m inferfleet "$@"\n')
+        command.chmod(0o755)

@@ -52,8 +52,7 @@ def _down(_: list[str]) -> int:
 def _status(_: list[str]) -> int:
     """Say what runs and what does not."""
     if not (found := lifecycle.sick()):
-        about = lifecycle.about()
-        print(f"healthy; started from {about['clone']} at {about['since']}")
+        print(f"healthy. {lifecycle.whose()}.")
         return 0
     print("\n".join(found))
     print("\n".join(f"  there is: {thing}" for thing in leftovers()))

@@ -52,6 +52,7 @@ def up(*, holding: bool = False) -> None:
         began = time.monotonic()
         prepare.build(machine.missing_packages)
         if not broken():
+            print(f"{whose()}; its images and services are brought up to date.", flush=True)
             refresh()
             print(f"The rig is up ({time.monotonic() - began:.1f} s).")
             return
@@ -119,13 +120,29 @@ def about() -> dict[str, str]:
         return {}
 
 
+def whose() -> str:
+    """Say since when a rig runs, and who started it."""
+    found = about()
+    clone = found.get("clone", "nobody knows where")
+    origin = "this checkout" if clone == str(REPOSITORY) else clone
+    return f"A rig is running already, since {found.get('since', 'nobody knows when')}, started from {origin}"
+
+
+def in_steps(*steps: tuple[str, Callable[[], object]]) -> None:
+    """Do the steps in order, and say each with the time that is gone when it is done."""
+    began = time.monotonic()
+    for title, work in steps:
+        work()
+        print(f"  {time.monotonic() - began:5.1f} s  {title}", flush=True)
+
+
 def _in_use(what: str, *, holding: bool) -> AbstractContextManager[None]:
     return nullcontext() if holding else machine_lock(what, name=USE)
 
 
 def _start(*, in_memory: bool) -> None:
     began = time.monotonic()
-    steps: tuple[tuple[str, Callable[[], None]], ...] = (
+    in_steps(
         ("network, keys, volumes", lambda: _foundations(in_memory=in_memory)),
         ("nodes switched on", _power_on),
         ("control plane ready", control_plane.start),
@@ -134,13 +151,14 @@ def _start(*, in_memory: bool) -> None:
         ("GPUs and services ready", _wait_for_services),
         ("DNS answers on every node", _wait_for_dns),
     )
-    for title, work in steps:
-        work()
-        print(f"  {time.monotonic() - began:5.1f} s  {title}", flush=True)
     # Written last: a rig without it is not whole, and the next `up` clears it.
     _ABOUT.write_text(
         json.dumps(
-            {"clone": str(REPOSITORY), "since": datetime.now(tz=UTC).isoformat(), "by": f"process {os.getpid()}"}
+            {
+                "clone": str(REPOSITORY),
+                "since": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+                "by": f"process {os.getpid()}",
+            }
         )
     )
     print(f"The rig is up ({time.monotonic() - began:.1f} s). KUBECONFIG={pki.ADMIN_KUBECONFIG}")
@@ -203,14 +221,33 @@ def _wait(what: str, done: Callable[[], bool]) -> None:
 
 
 def _clear() -> None:
-    """Remove a rig in whatever state it is: processes, network, mounts, control groups, state, in this order."""
+    """Remove a rig in whatever state it is."""
+    in_steps(*_clearing())
+
+
+def _clearing() -> tuple[tuple[str, Callable[[], object]], ...]:
+    """Name what removes a rig, in the order in which it must be done."""
+    return (
+        ("processes ended", _end_processes),
+        ("network removed", network.remove),
+        ("mounts removed", _unmount),
+        ("control groups removed", cgroups.remove),
+        ("state removed", _remove_state),
+    )
+
+
+def _end_processes() -> None:
     processes.end(live_processes())
     while alive := live_processes():
         processes.end(alive)
-    network.remove()
+
+
+def _unmount() -> None:
     for point in mounts(Path("/proc/self/mountinfo").read_text()):
         shell.run(["umount", "-l", point])
-    cgroups.remove()
+
+
+def _remove_state() -> None:
     before = footprint.recorded()
     if before is None or str(network.DIRECTORY) not in before.directories:
         network.remove_directory()

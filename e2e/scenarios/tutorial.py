@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from e2e.install import install_plugin
 from e2e.lab import Lab, ScenarioError, must
-from e2e.rig.settings import PYTHON, REPOSITORY
+from e2e.rig.settings import REPOSITORY
 from e2e.scenarios.registry import scenario
 
 PAGE = REPOSITORY / "docs" / "tutorials" / "first-model.md"
@@ -77,17 +78,13 @@ def _clear(lab: Lab) -> None:
 
 
 def _run(lab: Lab, steps: list[Step], directory: Path) -> list[str]:
-    """Run all blocks in one shell; the command line is on PATH, as if it had been installed."""
-    for name in ("inferfleet", "kubectl-inferfleet"):
-        command = directory / name
-        command.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY}/operator exec {PYTHON} -m inferfleet "$@"\n')
-        command.chmod(0o755)
+    """Run all blocks in one shell; the command line lies where the page looks for it, as the demo puts it there."""
+    install_plugin()
     script = f"\nprintf '{MARK}'\n".join(step.commands for step in steps)
     # The page chooses a namespace for all commands that follow: in a copy, so that others do not find it chosen.
     mine = str(shutil.copy(lab.rig.kubeconfig, directory))
     script = script.replace(str(lab.rig.kubeconfig), mine)
     environment = {**os.environ, **lab.rig.environment, "COLUMNS": "200"}
-    environment["PATH"] = f"{directory}:{environment['PATH']}"
     shell = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(
         shell, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,12 @@ def test_there_are_manifests_to_check() -> None:
 @pytest.mark.parametrize(("where", "raw"), manifests(), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_manifest_is_accepted(where: str, raw: dict[str, object]) -> None:
     assert isinstance(parse_spec(raw), ModelDeploymentSpec), f"{where}: {parse_spec(raw)}"
+
+
+def test_make_lists_every_target_that_says_what_it_is_for() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    wanted = {line.split(":")[0] for line in makefile.splitlines() if ": " in line and " ## " in line}
+    said = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+
+    assert {"e2e", "demo", "test"} < wanted
+    assert wanted == {line.split()[0] for line in said.splitlines() if not line.startswith("make")}
