@@ -106,8 +106,12 @@ OPERATOR: Mapping[str, str] = {
     "NameTaken": "An object of a name that is needed exists and belongs to someone else.",
     "WaitingForCollection": "Children of an earlier model of this name are still being collected.",
     "RecordLost": "A ReplicaSet has lost its record, and the note of it in the ReplicaSet too: delete the ReplicaSet.",
-    "ChildRefused": "The API server refuses an object that the model needs; the message is its answer.",
-    "Forbidden": "The operator lacks a right; the message is the API server's answer. See the page of permissions.",
+    "ChildRefused": "The API server, or a quota, policy or webhook of this cluster, refuses an object that the model "
+    "needs; the message is its answer. What does not need that object goes on.",
+    "ClaimCannotGrow": "The StorageClass of the model's claim cannot expand volumes. Set `cache.size` back to the size "
+    "that the message names, or use a class with `allowVolumeExpansion`. Everything else goes on.",
+    "Forbidden": "The operator lacks a right; the message is the API server's answer. Compare the roles with the page "
+    "of permissions: `helm upgrade` writes them as the chart has them.",
     "NamespaceTerminating": "The namespace is being deleted.",
     "Timeout": "Looking at the model took too long. It is tried again.",
     "InternalError": "A fault of inferfleet: the log of the operator or of the download says where. It is tried again.",

@@ -6,7 +6,7 @@ import pytest
 
 from inferfleet.api.base import Json
 from inferfleet.errors import KubeError
-from inferfleet.kube.kinds import CLAIMS, CONTROLLER_REVISIONS, EVENTS, JOBS, PODS, Ref
+from inferfleet.kube.kinds import BUDGETS, CLAIMS, CONTROLLER_REVISIONS, EVENTS, JOBS, PODS, Ref
 from support.fake_kube.manifests import LABELS, claim, config_map, job, owned_by, pod, pod_template, replica_set
 from support.fake_kube.under_test import Server
 
@@ -52,6 +52,18 @@ async def test_a_second_controller_is_refused_even_when_it_is_applied_to_an_old_
     error = await refused(server, taken)
 
     assert "ownerReferences" in error.message
+
+
+async def test_a_budget_has_one_measure_even_when_ours_is_applied_over_anothers(server: Server) -> None:
+    meta = {"name": "one", "namespace": server.namespace}
+    ours = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": {"maxUnavailable": 0}}
+    await server.client.apply(ours)
+    theirs = {"spec": {"maxUnavailable": None, "minAvailable": 0}}
+    await server.client.merge_patch(Ref(BUDGETS, server.namespace, "one"), theirs)
+
+    error = await refused(server, ours)
+
+    assert "minAvailable and maxUnavailable cannot be both set" in error.message
 
 
 async def test_a_selector_must_match_its_template(server: Server) -> None:

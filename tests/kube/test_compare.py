@@ -47,6 +47,7 @@ def test_what_others_add_or_rewrite_is_no_difference(rendered: Json, live: Json)
     ("rendered", "live", "paths"),
     [
         ({"spec": {"replicas": 0}}, {"spec": {"replicas": 1}}, ["spec.replicas"]),
+        ({"spec": {"maxUnavailable": 0}}, {"spec": {"minAvailable": 0}}, ["spec.maxUnavailable"]),
         ({"spec": {"a": {"b": 1, "c": 2}}}, {"spec": {"a": {"b": 2, "c": 3}}}, ["spec.a.b", "spec.a.c"]),
         ({"spec": {"args": ["a", "b"]}}, {"spec": {"args": ["b", "a"]}}, ["spec.args.0", "spec.args.1"]),
         ({"spec": {"args": ["a"]}}, {"spec": {"args": ["a", "b"]}}, ["spec.args"]),

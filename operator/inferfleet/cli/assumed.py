@@ -63,9 +63,7 @@ def rendered(subject: Subject, config: FleetConfig) -> list[Json]:
 
 def _written(plan: Plan, owner: Owner, config: FleetConfig) -> list[Json]:
     """Render all writes of a plan, in their order."""
-    found = manifests.before_pods(plan, owner, config)
-    found += [manifests.claim(claim) for claim in plan.children.claims]
-    return found + manifests.created(plan, config) + manifests.pods(plan, owner)
+    return manifests.whole(plan, owner, config)
 
 
 def _once(found: list[Json]) -> list[Json]:

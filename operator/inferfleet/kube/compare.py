@@ -17,6 +17,8 @@ Value: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | 
 
 # The API server takes numbers and strings here and may keep either.
 _INT_OR_STRING = frozenset({"port", "targetPort", "minAvailable", "maxUnavailable"})
+# Zero is something else here than nothing.
+_STRICT = frozenset({"minAvailable", "maxUnavailable"})
 # Lists that others extend, by the key that tells an element of ours.
 _SHARED_LISTS = {"metadata.ownerReferences": "uid", "metadata.finalizers": None}
 
@@ -61,7 +63,7 @@ def _same(wanted: Value, found: Value, path: tuple[str, ...]) -> bool:
         return True
     if found is None:
         # The API server leaves out what is empty, zero or false.
-        return not wanted
+        return not wanted and not _STRICT & {*path[-1:]}
     if isinstance(wanted, bool) or isinstance(found, bool):
         return wanted is found
     if wanted == found:

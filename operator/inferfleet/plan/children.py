@@ -62,7 +62,8 @@ def _claims(scene: Scene, *, downloads: bool) -> tuple[WantedClaim, ...]:
         return ()
     size = scene.spec.cache.size or cache.size
     gone_with_model = scene.spec.cache.when_deleted == "Delete"
-    return (WantedClaim(scene.owner, cache.claim, size, cache.storage_class, gone_with_model),)
+    sized = scene.spec.cache.size is not None
+    return (WantedClaim(scene.owner, cache.claim, size, cache.storage_class, gone_with_model, sized),)
 
 
 def _budget(scene: Scene) -> Budget:

@@ -112,6 +112,8 @@ class WantedClaim:
     size: str
     storage_class: str
     delete_with_model: bool
+    sized: bool = False
+    """The user chose the size: a claim that is there grows to it. The chart's size is for new claims alone."""
 
 
 @dataclass(frozen=True, slots=True)

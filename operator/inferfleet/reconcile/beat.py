@@ -23,7 +23,7 @@ from inferfleet.plan.truth import Truth
 from inferfleet.reconcile.apply import Hand, apply, restore
 from inferfleet.reconcile.observe import Sources, observe
 from inferfleet.reconcile.queue import Key
-from inferfleet.reconcile.verdict import verdict
+from inferfleet.reconcile.verdict import concerns_one_object, verdict
 from inferfleet.reconcile.workers import NEVER
 
 TOO_LARGE = (413, 422)
@@ -68,18 +68,14 @@ class Beat:
         return Hand(self.client, self.sources.caches, self.sources.config, owner)
 
     async def _apply(self, plan: Plan, snapshot: Snapshot, hand: Hand, now: float) -> Trouble | None:
-        """Apply a plan; what goes wrong with it is said in status before it is raised."""
+        """Apply a plan, or the one that remains where its record is refused."""
         try:
-            await apply(plan, hand)
+            return await _applied(plan, snapshot, hand, now)
         except SpecError as error:
             refused = decide(snapshot, self.sources.config, now, error)
-            await apply(refused, hand)
-            return Trouble(
-                NotReadyYet(error.reason, error.message, retry_after=300.0), refused.status, refused.announce
-            )
-        except InferfleetError as error:
-            return _trouble(error, snapshot, plan, now)
-        return None
+            trouble = await _applied(refused, snapshot, hand, now)
+            said = NotReadyYet(error.reason, error.message, retry_after=300.0)
+            return trouble or Trouble(said, refused.status, refused.announce)
 
     async def _write_status(self, raw: Json, status: Json) -> None:
         """Write status if it says anything new; one that is refused, with short messages."""
@@ -126,12 +122,27 @@ class Trouble:
     announce: tuple[Announce, ...]
 
 
+async def _applied(plan: Plan, snapshot: Snapshot, hand: Hand, now: float) -> Trouble | None:
+    """Apply a plan; what goes wrong with it is said in status before it is raised."""
+    try:
+        await apply(plan, hand)
+    except SpecError:
+        raise
+    except InferfleetError as error:
+        return _trouble(error, snapshot, plan, now)
+    return None
+
+
 def _trouble(error: InferfleetError, snapshot: Snapshot, plan: Plan, now: float) -> Trouble:
-    """Work out what is said of an error; one that passes by itself is raised as it is."""
+    """Work out what is said of an error; one that passes by itself says nothing of itself."""
     found = verdict(error)
     if not found.is_worth_telling:
-        raise error
+        if not concerns_one_object(error):
+            raise error
+        return Trouble(error, plan.status, plan.announce)
     status, announce = report(snapshot, plan, Truth("False", found.reason, found.message), now)
+    if isinstance(error, NotReadyYet) and plan.again is not None:
+        error = NotReadyYet(error.reason, error.message, retry_after=min(error.retry_after, plan.again))
     return Trouble(error, status, announce)
 
 

@@ -5,36 +5,56 @@ from __future__ import annotations
 from inferfleet.api.base import Json
 from inferfleet.api.config import FleetConfig
 from inferfleet.plan.actions import Plan
-from inferfleet.plan.desired import Owner, WantedClaim
+from inferfleet.plan.desired import Owner, WantedClaim, WantedSet
 from inferfleet.render import children
 from inferfleet.render.download import download_job
 from inferfleet.render.policies import policies
 from inferfleet.render.record import record
 
 
-def before_pods(plan: Plan, owner: Owner, config: FleetConfig) -> list[Json]:
-    """Render policies, Services, the budget and the ConfigMaps of revisions in use."""
+def guards(plan: Plan, config: FleetConfig) -> list[Json]:
+    """Render the policies, without which no pod may start."""
+    wanted = plan.children.policies
+    return list(policies(wanted, config)) if wanted else []
+
+
+def before_pods(plan: Plan, owner: Owner) -> list[Json]:
+    """Render the Services and the budget."""
     wanted = plan.children
-    found: list[Json] = list(policies(wanted.policies, config)) if wanted.policies else []
-    found += [children.service(owner)] if wanted.served else []
+    found = [children.service(owner)] if wanted.served else []
     found += [children.held_service(owner, revision) for revision in wanted.held]
-    found += [children.budget(owner, wanted.budget)] if wanted.budget else []
-    for each in wanted.sets:
-        found += children.config_maps(each.recorded, owner)
-    return found
+    return found + ([children.budget(owner, wanted.budget)] if wanted.budget else [])
 
 
-def created(plan: Plan, config: FleetConfig) -> list[Json]:
-    """Render what is created once and never written again: a download Job, a record."""
-    found = [download_job(plan.start, config)] if plan.start else []
-    return found + ([record(plan.record, config)] if plan.record else [])
+def download(plan: Plan, config: FleetConfig) -> list[Json]:
+    """Render the download Job that starts, if one does."""
+    return [download_job(plan.start, config)] if plan.start else []
 
 
-def pods(plan: Plan, owner: Owner) -> list[Json]:
-    """Render the ReplicaSets in the plan's order."""
-    return [children.replica_set(each, owner) for each in plan.children.sets]
+def recorded(plan: Plan, config: FleetConfig) -> list[Json]:
+    """Render the new record, if there is one."""
+    return [record(plan.record, config)] if plan.record else []
+
+
+def before_replicas(wanted: WantedSet, owner: Owner) -> list[Json]:
+    """Render what the pods of a ReplicaSet mount."""
+    return list(children.config_maps(wanted.recorded, owner))
+
+
+def replicas(wanted: WantedSet, owner: Owner) -> Json:
+    """Render a ReplicaSet."""
+    return children.replica_set(wanted, owner)
 
 
 def claim(wanted: WantedClaim) -> Json:
     """Render a claim."""
     return children.claim(wanted)
+
+
+def whole(plan: Plan, owner: Owner, config: FleetConfig) -> list[Json]:
+    """Render everything that a plan writes, in order."""
+    found = guards(plan, config) + before_pods(plan, owner) + [claim(wanted) for wanted in plan.children.claims]
+    found += download(plan, config) + recorded(plan, config)
+    for wanted in plan.children.sets:
+        found += before_replicas(wanted, owner)
+    return found + [replicas(wanted, owner) for wanted in plan.children.sets]

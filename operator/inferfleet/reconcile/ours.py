@@ -12,13 +12,14 @@ from inferfleet.api.base import KIND, Json
 from inferfleet.errors import NotReadyYet
 from inferfleet.fleet import names
 from inferfleet.kube import facts
+from inferfleet.kube.compare import differs
 from inferfleet.kube.kinds import BUDGETS, NETWORK_POLICIES, SERVICES, Kind
 from inferfleet.plan.desired import Owner
 from inferfleet.render.metadata import owner_reference
 
 WHOLE: dict[Kind, tuple[tuple[str, ...], ...]] = {
     SERVICES: (("spec", "selector"),),
-    BUDGETS: (("spec", "selector", "matchLabels"),),
+    BUDGETS: (("spec",), ("spec", "selector", "matchLabels")),
     NETWORK_POLICIES: (("spec",), ("spec", "podSelector", "matchLabels")),
 }
 """Maps in which a key of somebody else's changes what ours mean: whom we send requests to, who may reach whom."""
@@ -93,6 +94,17 @@ def correction(manifest: Json, live: Json, kind: Kind, paths: list[str]) -> Json
         for key in _added(_at(manifest, where), _at(live, where)):
             _put(patch, (*where, key), None)
     return patch | {"metadata": {"uid": live["metadata"]["uid"]} | patch.get("metadata", {})} if patch else {}
+
+
+def clearance(manifest: Json, live: Json, kind: Kind) -> Json:
+    """Write the merge patch for a budget that somebody gave another measure beside or instead of ours.
+
+    It goes before the manifest, which the API server refuses next to that measure, and brings ours along: a budget
+    without any protects nobody.
+    """
+    if kind is not BUDGETS or not list(_added(manifest["spec"], live["spec"])):
+        return {}
+    return correction(manifest, live, kind, [path for path in differs(manifest, live) if path.startswith("spec.")])
 
 
 def _added(wanted: Json | None, found: Json | None) -> Iterator[str]:

@@ -13,6 +13,8 @@ from inferfleet.fleet.text import public
 
 TERMINATING = "being terminated"
 LONGEST = 512
+OF_ONE_OBJECT = frozenset({400, 403, 404, 409, 413, 422, 500})
+"""What the API server and its webhooks answer when one object, and not the server, is the matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,26 @@ def verdict(error: Exception) -> Verdict:
     return Verdict("InternalError", f"The operator failed with {type(error).__name__}; its log says where.")
 
 
+def concerns_one_object(error: InferfleetError) -> bool:
+    """Tell whether an error says nothing of other objects, so that these may still be written."""
+    if isinstance(error, KubeError):
+        return error.status in OF_ONE_OBJECT and TERMINATING not in error.message
+    return isinstance(error, NotReadyYet)
+
+
 def _of_kube(error: KubeError) -> Verdict:
     """Conflicts and overload pass by themselves; what the API server refuses for good is told."""
     if error.status == 403 and TERMINATING in error.message:
         return Verdict("NamespaceTerminating", "The namespace is being deleted.", after=30.0)
     refused = error.status in (400, 403, 413, 422)
-    reason = "ChildRefused" if refused and error.status != 403 else "Forbidden" if refused else error.reason
+    reason = "Forbidden" if _lacks_right(error) else "ChildRefused" if refused else error.reason
     # A webhook says what it likes, and may quote what it refuses.
     return Verdict(reason, public(error.message, LONGEST), is_worth_telling=refused)
+
+
+def _lacks_right(error: KubeError) -> bool:
+    """Tell a missing right from what admission answers with the same status: quotas, policies, webhooks."""
+    of_admission = " denied the request" in error.message or (
+        "is forbidden: " in error.message and " cannot " not in error.message
+    )
+    return error.status == 403 and not of_admission

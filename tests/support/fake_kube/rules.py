@@ -21,7 +21,7 @@ _JOB_FIXED = ("selector", "template", "completions", "completionMode")
 
 def check(resource: Resource, before: Json | None, after: Json) -> None:
     """Refuse an object, or a change of one, that breaks a rule of its kind."""
-    causes = [*_name_causes(resource, after), *_meta_causes(after)]
+    causes = [*_name_causes(resource, after), *_meta_causes(after), *_budget_causes(resource, after)]
     if before is None:
         causes += _creation_causes(resource, after)
     else:
@@ -60,6 +60,14 @@ def _meta_causes(obj: Json) -> Iterator[Json]:
     if sum(bool(reference.get("controller")) for reference in references) > 1:
         told = "Only one reference can have Controller set to true"
         yield cause("metadata.ownerReferences", f"Invalid value: []: {told}")
+
+
+def _budget_causes(resource: Resource, obj: Json) -> Iterator[Json]:
+    if (
+        resource.plural == "poddisruptionbudgets"
+        and {"minAvailable", "maxUnavailable"} <= (obj.get("spec") or {}).keys()
+    ):
+        yield cause("spec", "Invalid value: {}: minAvailable and maxUnavailable cannot be both set")
 
 
 def _creation_causes(resource: Resource, obj: Json) -> Iterator[Json]:
