@@ -8,7 +8,7 @@ import pytest
 
 from inferfleet.api.base import Json
 from inferfleet.fleet import names
-from inferfleet.kube.kinds import CHILDREN, CONFIG_MAPS, PODS, RESOURCE_QUOTAS, SERVICES
+from inferfleet.kube.kinds import CHILDREN, CONFIG_MAPS, JOBS, PODS, RESOURCE_QUOTAS, SERVICES
 from inferfleet.kube.timing import Time
 from inferfleet.reconcile.caches import Caches
 from inferfleet.reconcile.queue import Key
@@ -121,6 +121,33 @@ def test_a_pod_that_names_no_model_is_never_taken_in(caches: Caches, woken: Woke
 
     assert len(caches.pods) == 0
     assert woken.take() == (set(), set())
+
+
+def download(name: str, job: str, version: int = 1) -> Json:
+    raw = pod(name, "a", "n1", version)
+    raw["metadata"]["labels"][names.ROLE] = names.ROLE_DOWNLOAD
+    raw["metadata"]["ownerReferences"] = [{"uid": f"uid-{job}", "controller": True, "kind": "Job", "name": job}]
+    raw["status"]["podIP"] = "10.0.0.7"
+    return raw
+
+
+def test_only_downloads_of_a_model_that_exists_are_read(woken: Woken) -> None:
+    told: list[tuple[Key, list[tuple[str, str]]]] = []
+    caches = Caches(CONFIG, woken.now.append, woken.soon.append, lambda key, found: told.append((key, found)))
+    caches.children[JOBS].learn(child("mine", owner="uid-model", creationTimestamp="2026-01-01T00:00:00Z"))
+    caches.children[JOBS].learn(child("theirs", owner="uid-cron", creationTimestamp="2026-01-01T00:00:00Z"))
+    caches.children[JOBS].learn(child("nobodys", creationTimestamp="2026-01-01T00:00:00Z"))
+    for job in ("mine", "theirs", "nobodys"):
+        caches.pods.learn(download(f"pod-of-{job}", job))
+    assert {str(found) for _, found in told} == {"[]"}
+
+    caches.exists(A, "uid-model")
+
+    assert told[-1] == (A, [("uid-pod-of-mine", "10.0.0.7")])
+
+    caches.exists(A, "uid-model-made-again")
+
+    assert told[-1] == (A, [])
 
 
 def test_owned_are_the_children_of_this_very_object_and_those_of_nobody(caches: Caches) -> None:

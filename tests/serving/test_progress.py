@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 
 from inferfleet.fleet.weights import Progress, Repository, RepositoryModel
-from inferfleet.serving.progress import EVERY, ProgressReader
+from inferfleet.serving.progress import EVERY, MOST_HELD, Place, ProgressReader, weight
 from serving.fakes import HOST, Hand, Pages, http_port
 
 POD = ("uid-1", HOST)
@@ -125,3 +126,95 @@ async def test_what_was_found_outlives_the_pods_address_and_not_the_pod(stage: S
     assert stage.reader.repository("uid-1") == FOUND
     stage.reader.watch("model", [])
     assert stage.reader.repository("uid-1") is None
+
+
+FEW = RepositoryModel(name="m", config="x" * 60_000)
+
+
+def heavy(commit: str, share: float) -> Repository:
+    """Make a result that takes a share of what all results together may take."""
+    models = tuple(FEW.model_copy(update={"name": f"m{number}"}) for number in range(8))
+    found = Repository(commit=commit, shape="triton", models=models)
+    return found.model_copy(update={"models": models * int(share * MOST_HELD / weight(found))})
+
+
+def keep(reader: ProgressReader, uid: str, found: Repository) -> None:
+    reader.watch(uid, [(uid, HOST)])
+    reader._keep(Place(uid, HOST), found)
+
+
+async def test_results_together_have_a_bound_and_what_was_not_asked_for_longest_goes(stage: Stage) -> None:
+    for uid in ("a", "b", "c"):
+        keep(stage.reader, uid, heavy(uid, 0.3))
+    assert stage.reader.repository("a") is not None
+
+    keep(stage.reader, "d", heavy("d", 0.3))
+
+    assert [uid for uid in "abcd" if uid in stage.reader._found] == ["a", "c", "d"]
+    assert stage.reader._held == sum(map(weight, stage.reader._found.values())) <= MOST_HELD
+
+
+async def test_what_was_dropped_is_read_again_when_it_is_asked_for(stage: Stage) -> None:
+    stage.pages.pages["/result"] = FOUND.model_dump_json().encode()
+    stage.reader.watch("model", [POD])
+    await stage.after()
+    for uid in ("b", "c", "d"):
+        keep(stage.reader, uid, heavy(uid, 0.34))
+    assert stage.reader.repository("uid-1") is None
+    stage.pages.asked.clear()
+
+    await stage.after()
+
+    assert "/result" in stage.pages.asked
+    assert stage.reader.repository("uid-1") == FOUND
+    assert stage.woken.count("model") == 2
+
+
+async def test_a_result_heavier_than_all_may_be_is_not_kept_and_costs_the_others_nothing(stage: Stage) -> None:
+    keep(stage.reader, "a", heavy("a", 0.3))
+
+    keep(stage.reader, "b", heavy("b", 1.1))
+
+    assert list(stage.reader._found) == ["a"]
+
+
+async def test_what_pods_that_are_gone_showed_counts_no_more(stage: Stage) -> None:
+    keep(stage.reader, "a", heavy("a", 0.3))
+
+    stage.reader.watch("a", [])
+
+    assert stage.reader._held == 0
+
+
+def test_a_result_weighs_what_its_text_takes_and_not_what_it_took_on_the_way() -> None:
+    plain = Repository(commit="c", shape="triton", models=(FEW,))
+    wide = plain.model_copy(update={"models": (FEW.model_copy(update={"config": "x" * 59_999 + "\U0001f600"}),)})
+
+    assert weight(wide) > 3 * weight(plain)
+
+
+async def test_of_large_results_there_is_one_in_memory_at_a_time(stage: Stage) -> None:
+    large = heavy("c", 0.1).model_dump_json().encode()
+    most, now = 0, 0
+
+    class Counted(asyncio.Semaphore):
+        async def __aenter__(self) -> None:
+            nonlocal most, now
+            await super().__aenter__()
+            now += 1
+            most = max(most, now)
+
+        async def __aexit__(self, *error: object) -> None:
+            nonlocal now
+            now -= 1
+            self.release()
+
+    stage.reader._large = Counted(1)
+    stage.pages.pages["/result"] = large
+    for number in range(4):
+        stage.reader.watch(f"model-{number}", [(f"uid-{number}", HOST)])
+
+    await stage.after()
+
+    assert most == 1
+    assert [stage.reader.repository(f"uid-{number}") is not None for number in range(4)] == [True] * 4

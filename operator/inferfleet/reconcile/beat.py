@@ -47,6 +47,7 @@ class Beat:
             self._forget(key)
             return NEVER
         hand = self._hand(raw)
+        self.sources.caches.exists(key, hand.owner.uid)
         lost = await _restored(hand)
         now = self.now()
         snapshot = observe(raw, self.sources)
@@ -103,6 +104,7 @@ class Beat:
 
     def _forget(self, key: Key) -> None:
         self.sources.prober.forget(key)
+        self.sources.caches.exists(key, "")
         self.sources.caches.concern(key, settled=True, waits=False)
         self.written.pop(key, None)
 

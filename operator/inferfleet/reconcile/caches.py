@@ -90,6 +90,8 @@ class Caches:
         """Models that do not serve as wanted: a change of nodes wakes them."""
         self.waiting: set[Key] = set()
         """Those of them that wait for a GPU: a change of GPU pods wakes them too."""
+        self._models: dict[Key, str] = {}
+        """Which object each model is, by uid, as its beats have seen it."""
         self._fleet: Fleet | None = None
         self._as: dict[str, tuple[str, str]] = {}
         """The version of a child that was found to be as a manifest wants it, and that manifest's name, by uid."""
@@ -134,6 +136,15 @@ class Caches:
             else:
                 models.discard(key)
 
+    def exists(self, key: Key, uid: str) -> None:
+        """Say which object a model is now, or that there is none: empty. Only downloads that are its own are read."""
+        if self._models.get(key, "") == uid:
+            return
+        self._models.pop(key, None)
+        if uid:
+            self._models[key] = uid
+        self._read_downloads({key})
+
     def informers(self, client: Client, time: Time, meter: InformerMeter) -> list[Informer[Any]]:
         """Make the informers that keep the stores equal to the API server."""
         ours = [(kind, store, names.SELECTOR) for kind, store in self.children.items()]
@@ -167,9 +178,10 @@ class Caches:
         self._wake_all(pod.key for pod in changed)
 
     def _read_downloads(self, keys: set[Key]) -> None:
-        """Say which downloads are to be read: pods of a Job of ours, and no others that bear our labels."""
+        """Say which downloads are to be read: pods of a Job of this very model, and no others that bear our labels."""
         for key in keys:
-            jobs = {job.uid for job in self.children[JOBS].indexed(str(key))}
+            model = self._models.get(key, "")
+            jobs = {job.uid for job in self.children[JOBS].indexed(str(key)) if model and job.owner == model}
             pods = [pod.download for pod in self.pods.indexed(str(key)) if pod.download]
             found = [pod for pod in pods if pod.job_uid in jobs]
             # A pod that has ended shows nothing, and its address may be another's by now.

@@ -51,7 +51,7 @@ def observe(raw: Json, sources: Sources) -> Snapshot:
         recorded=records,
         sets=tuple(child.pods for child in sets if child.pods),
         replicas=_replicas(sources, key, {child.uid for child in sets}),
-        downloads=_downloads(sources, key, subject.uid),
+        downloads=_downloads(sources, key, subject.uid, {record.revision for record in records}),
         fleet=caches.fleet(),
         quotas=tuple(found.quota for found in caches.quotas.indexed(subject.namespace)),
         updates=tuple(record.name for record in records if _is_outdated(record, subject, sources)),
@@ -102,10 +102,15 @@ def _replicas(sources: Sources, key: Key, set_uids: set[str]) -> tuple[Replica, 
     )
 
 
-def _downloads(sources: Sources, key: Key, uid: str) -> tuple[Download, ...]:
+def _downloads(sources: Sources, key: Key, uid: str, recorded: set[str]) -> tuple[Download, ...]:
+    """Look at downloads; what one found is asked for until it is recorded, and may be forgotten then."""
     pods = {pod.download.job_uid: pod.download for pod in sources.caches.pods.indexed(str(key)) if pod.download}
     jobs = [child.raw for child in sources.caches.owned(JOBS, key, uid)]
-    return tuple(_download(job, pods.get(job["metadata"]["uid"]), sources) for job in jobs)
+    found = [_download(job, pods.get(job["metadata"]["uid"]), sources) for job in jobs]
+    return tuple(
+        job if job.revision in recorded else replace(job, repository=sources.reader.repository(job.pod_uid))
+        for job in found
+    )
 
 
 def _download(raw: Json, pod: facts.DownloadPod | None, sources: Sources) -> Download:
@@ -113,6 +118,5 @@ def _download(raw: Json, pod: facts.DownloadPod | None, sources: Sources) -> Dow
     return replace(
         found,
         progress=sources.reader.progress(found.pod_uid),
-        repository=sources.reader.repository(found.pod_uid),
         outdated=bool(found.blocked) and facts.annotation(raw, names.TEMPLATE) != download_template(sources.config),
     )

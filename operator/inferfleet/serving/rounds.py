@@ -56,6 +56,11 @@ class Rounds(Generic[P]):
             self._leave(place)
         return before - now
 
+    def again(self, place: P) -> None:
+        """Visit a place that is watched now, unless it is about to be."""
+        if place not in self._due and place not in self._running:
+            self._schedule(place, 0.0)
+
     async def run(self) -> NoReturn:
         """Visit what is due, for ever; cancelled, it cancels its visits and waits for them."""
         try:

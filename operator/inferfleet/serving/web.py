@@ -6,6 +6,7 @@ The one rule: an address is a pod's own, port and path are ours, no redirect is 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 import aiohttp
@@ -13,6 +14,7 @@ from yarl import URL
 
 SECONDS = 2.0
 AT_ONCE = 64
+LARGE = 1 << 18
 
 
 class Reader:
@@ -22,14 +24,19 @@ class Reader:
         """Open nothing yet."""
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, ip: str, port: int, path: str, limit: int) -> bytes | None:
-        """Read a page of at most `limit` bytes; None when there is no answer that can be used."""
+    async def get(
+        self, ip: str, port: int, path: str, limit: int, turn: Callable[[], Awaitable[object]] | None = None
+    ) -> bytes | None:
+        """Read a page of at most `limit` bytes; None when there is no answer that can be used.
+
+        A page that is large waits for its turn, before more of it comes into memory.
+        """
         if not is_pod_address(ip):
             return None
         url = URL.build(scheme="http", host=ip, port=port, path=path)
         try:
             async with asyncio.timeout(SECONDS), self._open().get(url, allow_redirects=False) as answer:
-                return await _body(answer, limit) if answer.status == 200 else None
+                return await _body(answer, limit, turn) if answer.status == 200 else None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return None
 
@@ -61,10 +68,15 @@ def is_pod_address(text: str) -> bool:
     return not (address.is_link_local or address.is_multicast or address.is_unspecified)
 
 
-async def _body(answer: aiohttp.ClientResponse, limit: int) -> bytes | None:
+async def _body(
+    answer: aiohttp.ClientResponse, limit: int, turn: Callable[[], Awaitable[object]] | None
+) -> bytes | None:
     found = bytearray()
     async for chunk in answer.content.iter_chunked(1 << 16):
         found += chunk
         if len(found) > limit:
             return None
+        if turn is not None and len(found) > LARGE:
+            await turn()
+            turn = None
     return bytes(found)
