@@ -24,7 +24,8 @@ SERVING: Mapping[str, str] = {
     "ProgressDeadlineExceeded": "Nothing moved for `rollout.progressDeadlineSeconds`; the message repeats what is "
     "waited for. It clears by itself when something moves.",
     "NewTemplate": "The chart's images or defaults have changed. Running pods keep theirs until a new revision.",
-    "NotYetLooked": "The operator has not looked at this yet.",
+    "SpecRefused": "Nothing was looked at, since the spec is refused; `Accepted` says why.",
+    "Evacuating": "As many replicas serve as are wanted, and one on a node that goes away is being replaced.",
 }
 SPEC: Mapping[str, str] = {
     "Accepted": "Every field of the spec is accepted.",
