@@ -1,4 +1,4 @@
-"""The tutorial, word for word: its blocks of `bash` are run in one shell, and each `text` block must be what they said.
+"""Pages, word for word: their blocks of `bash` are run in one shell, and each `text` block must be what they said.
 
 The one rule: in a `text` block `...` stands for anything, and the amount of space does not count.
 """
@@ -19,7 +19,10 @@ from e2e.lab import Lab, ScenarioError, must
 from e2e.rig.settings import REPOSITORY
 from e2e.scenarios.registry import scenario
 
-PAGE = REPOSITORY / "docs" / "tutorials" / "first-model.md"
+TUTORIAL = REPOSITORY / "docs" / "tutorials" / "first-model.md"
+DAY_TWO = REPOSITORY / "docs" / "how-to" / "day-two.md"
+FIRST = 3
+"""Blocks of the tutorial after which its model serves."""
 NAMESPACE = "tutorial"
 MARK = "\x1e"
 SECONDS = 500
@@ -35,7 +38,18 @@ class Step:
 
 @scenario("tutorial", "every command of the tutorial works, and says what the page shows", limit_seconds=600)
 def tutorial(lab: Lab, _whole: bool) -> None:
-    steps = read(PAGE.read_text("utf-8"))
+    _play(lab, read(TUTORIAL.read_text("utf-8")))
+
+
+@scenario(
+    "day-two", "a model is scaled, suspended, drained and outlives an upgrade as the page says", limit_seconds=600
+)
+def day_two(lab: Lab, _whole: bool) -> None:
+    _play(lab, read(TUTORIAL.read_text("utf-8"))[:FIRST] + read(DAY_TWO.read_text("utf-8")))
+
+
+def _play(lab: Lab, steps: list[Step]) -> None:
+    """Run all steps, and compare what they said with what is shown."""
     _clear(lab)
     try:
         with tempfile.TemporaryDirectory() as directory:
@@ -44,7 +58,7 @@ def tutorial(lab: Lab, _whole: bool) -> None:
         _clear(lab)
     for step, output in zip(steps, outputs, strict=True):
         missing = unsaid(step.says, output)
-        must(not missing, f"the tutorial shows {missing!r}, and this was said:\n{output}")
+        must(not missing, f"the page shows {missing!r}, and this was said:\n{output}")
     lab.counted |= {"blocks run": len(steps), "lines shown": sum(len(step.says) for step in steps)}
 
 
@@ -72,6 +86,7 @@ def unsaid(wanted: tuple[str, ...], output: str) -> str:
 
 def _clear(lab: Lab) -> None:
     """Remove what a run that broke off left."""
+    lab.rig.kubectl("uncordon", *(node.name for node in lab.rig.nodes))
     with suppress(ScenarioError):
         replace(lab, namespace=NAMESPACE).empty()
     lab.rig.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
