@@ -131,23 +131,58 @@ def download(name: str, job: str, version: int = 1) -> Json:
     return raw
 
 
-def test_only_downloads_of_a_model_that_exists_are_read(woken: Woken) -> None:
-    told: list[tuple[Key, list[tuple[str, str]]]] = []
+Told = list[tuple[Key, list[tuple[str, str]]]]
+
+
+@pytest.fixture
+def told() -> Told:
+    return []
+
+
+@pytest.fixture
+def reading(woken: Woken, told: Told) -> Caches:
+    """Three Jobs with our labels, each with a pod that runs: the model's own, another controller's, and nobody's."""
     caches = Caches(CONFIG, woken.now.append, woken.soon.append, lambda key, found: told.append((key, found)))
-    caches.children[JOBS].learn(child("mine", owner="uid-model", creationTimestamp="2026-01-01T00:00:00Z"))
-    caches.children[JOBS].learn(child("theirs", owner="uid-cron", creationTimestamp="2026-01-01T00:00:00Z"))
-    caches.children[JOBS].learn(child("nobodys", creationTimestamp="2026-01-01T00:00:00Z"))
-    for job in ("mine", "theirs", "nobodys"):
-        caches.pods.learn(download(f"pod-of-{job}", job))
-    assert {str(found) for _, found in told} == {"[]"}
+    since = "2026-01-01T00:00:00Z"
+    theirs = child("theirs", owner="uid-cron", creationTimestamp=since)
+    theirs["metadata"]["ownerReferences"][0]["kind"] = "CronJob"
+    jobs = (child("mine", owner="uid-model", creationTimestamp=since), theirs, child("no", creationTimestamp=since))
+    for job in jobs:
+        caches.children[JOBS].learn(job)
+        caches.pods.learn(download(f"pod-of-{job['metadata']['name']}", job["metadata"]["name"]))
+    return caches
 
-    caches.exists(A, "uid-model")
 
-    assert told[-1] == (A, [("uid-pod-of-mine", "10.0.0.7")])
+MINE = [("uid-pod-of-mine", "10.0.0.7")]
 
-    caches.exists(A, "uid-model-made-again")
+
+def test_only_downloads_of_a_model_are_read_and_at_once(reading: Caches, told: Told) -> None:
+    assert told[-1] == (A, MINE)
+
+    reading.exists(A, "uid-model")
+
+    assert told[-1] == (A, MINE)
+
+
+@pytest.mark.parametrize("uid", ["", "uid-model-made-again"])
+def test_no_download_is_read_of_a_model_that_is_not_there_or_is_another(reading: Caches, told: Told, uid: str) -> None:
+    reading.exists(A, uid)
+    assert told[-1] == (A, [])
+
+    reading.pods.learn(download("pod-of-mine", "mine", version=2))
 
     assert told[-1] == (A, [])
+
+
+def test_nothing_is_remembered_of_a_model_that_is_gone_with_its_downloads(reading: Caches) -> None:
+    reading.exists(A, "")
+    assert list(reading._models) == [A]
+    for name in ("mine", "theirs", "no"):
+        reading.children[JOBS].forget(child(name))
+
+    reading.exists(A, "")
+
+    assert reading._models == {}
 
 
 def test_owned_are_the_children_of_this_very_object_and_those_of_nobody(caches: Caches) -> None:

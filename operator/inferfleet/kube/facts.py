@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from inferfleet.api.base import Json
+from inferfleet.api.base import KIND, Json
 from inferfleet.fleet import names
 from inferfleet.fleet.downloads import Download, DownloadState
 from inferfleet.fleet.nodes import GPU, PRODUCT_LABEL, GpuPod, Node, Quota, Taint
@@ -82,6 +82,12 @@ def owner_uid(raw: Json) -> str:
     """Find the uid of the object's controller; empty without one."""
     references = raw["metadata"].get("ownerReferences", ())
     return next((str(each["uid"]) for each in references if each.get("controller")), "")
+
+
+def is_of_model(raw: Json, name: str) -> bool:
+    """Tell whether the object's controller is a ModelDeployment of this name, whichever object that was or is."""
+    references = raw["metadata"].get("ownerReferences", ())
+    return any(each.get("controller") and each["kind"] == KIND and each["name"] == name for each in references)
 
 
 def label(raw: Json, key: str) -> str:

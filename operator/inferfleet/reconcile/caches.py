@@ -91,7 +91,7 @@ class Caches:
         self.waiting: set[Key] = set()
         """Those of them that wait for a GPU: a change of GPU pods wakes them too."""
         self._models: dict[Key, str] = {}
-        """Which object each model is, by uid, as its beats have seen it."""
+        """Which object each model is, by uid, as its beats have seen it; empty: there is none."""
         self._fleet: Fleet | None = None
         self._as: dict[str, tuple[str, str]] = {}
         """The version of a child that was found to be as a manifest wants it, and that manifest's name, by uid."""
@@ -138,12 +138,11 @@ class Caches:
 
     def exists(self, key: Key, uid: str) -> None:
         """Say which object a model is now, or that there is none: empty. Only downloads that are its own are read."""
-        if self._models.get(key, "") == uid:
-            return
-        self._models.pop(key, None)
-        if uid:
+        if self._models.get(key) != uid:
             self._models[key] = uid
-        self._read_downloads({key})
+            self._read_downloads({key})
+        if not uid and not any(True for _ in self.children[JOBS].indexed(str(key))):
+            del self._models[key]
 
     def informers(self, client: Client, time: Time, meter: InformerMeter) -> list[Informer[Any]]:
         """Make the informers that keep the stores equal to the API server."""
@@ -178,14 +177,21 @@ class Caches:
         self._wake_all(pod.key for pod in changed)
 
     def _read_downloads(self, keys: set[Key]) -> None:
-        """Say which downloads are to be read: pods of a Job of this very model, and no others that bear our labels."""
+        """Say which downloads are to be read: pods of a Job of this very model, and no others that bear our labels.
+
+        Before its first beat a model is taken at the Job's word: its download may be waiting to be read.
+        """
         for key in keys:
-            model = self._models.get(key, "")
-            jobs = {job.uid for job in self.children[JOBS].indexed(str(key)) if model and job.owner == model}
+            all_jobs = self.children[JOBS].indexed(str(key))
+            jobs = {job.uid for job in all_jobs if self._is_of_model(job)}
             pods = [pod.download for pod in self.pods.indexed(str(key)) if pod.download]
             found = [pod for pod in pods if pod.job_uid in jobs]
             # A pod that has ended shows nothing, and its address may be another's by now.
             self._read(key, [(pod.uid, pod.ip if pod.running else "") for pod in found])
+
+    def _is_of_model(self, job: Child) -> bool:
+        model = self._models.get(job.key)
+        return facts.is_of_model(job.raw, job.key.name) if model is None else bool(model) and job.owner == model
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:
         self._fleet = None

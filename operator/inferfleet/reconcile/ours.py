@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from inferfleet.api.base import KIND, Json
+from inferfleet.api.base import Json
 from inferfleet.errors import NotReadyYet
 from inferfleet.fleet import names
 from inferfleet.kube import facts
@@ -31,7 +31,7 @@ def refuse_foreign(live: Json, kind: Kind, owner: Owner) -> None:
     if controller == owner.uid or (not controller and (_is_marked(live, owner) or _was_ours(live))):
         return
     name = live["metadata"]["name"]
-    if _is_earlier_self(live, owner):
+    if facts.is_of_model(live, owner.name):
         message = f"{kind.kind} {name} of an earlier {owner.name} is still being collected."
         raise NotReadyYet("WaitingForCollection", message, retry_after=2.0)
     message = f"{kind.kind} {name} exists and is not ours; delete or rename it, or rename the model."
@@ -45,11 +45,6 @@ def _is_marked(live: Json, owner: Owner) -> bool:
 def _was_ours(live: Json) -> bool:
     """Tell an object whose labels were taken off: the note of its manifest's digest is still there."""
     return bool(facts.annotation(live, names.APPLIED))
-
-
-def _is_earlier_self(live: Json, owner: Owner) -> bool:
-    references = live["metadata"].get("ownerReferences", ())
-    return any(each.get("controller") and each["kind"] == KIND and each["name"] == owner.name for each in references)
 
 
 def marks(manifest: Json, live: Json) -> Json:
