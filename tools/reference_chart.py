@@ -49,8 +49,8 @@ WHY: Mapping[str, str] = {
     "configmaps": "Generated model configurations.",
     "persistentvolumeclaims": "Weights that many nodes share.",
     "poddisruptionbudgets": "What a drain may take.",
-    "networkpolicies": "Whom a model reaches, and who reaches it. They have no owner: they are deleted when the last pod "
-    "of a model that is gone has ended.",
+    "networkpolicies": "Whom a model reaches, and who reaches it. They have no owner: they are deleted when the last "
+    "pod of a model that is gone has ended.",
     "pods": "What runs. Labels send traffic, annotations say which goes first; a dead one is deleted. Pods of others "
     "are read for the GPUs that they hold.",
     "resourcequotas": "Why a namespace may have no more GPUs.",

@@ -16,7 +16,6 @@ from inferfleet.kube.kinds import (
     EVENTS,
     LEASES,
     MODEL_DEPLOYMENTS,
-    NETWORK_POLICIES,
     NODES,
     PODS,
     RESOURCE_QUOTAS,
@@ -68,7 +67,7 @@ def operator_roles(objects: list[Json], namespace: str | None) -> list[Json]:
     return [r for r in roles if r["metadata"]["name"] in bound and r["metadata"].get("namespace") == namespace]
 
 
-NEVER_DELETED = (CLAIMS, BUDGETS, NETWORK_POLICIES)
+NEVER_DELETED = (CLAIMS, BUDGETS)
 MODELS = (
     on(MODEL_DEPLOYMENTS, *READ)
     | {(MODEL_DEPLOYMENTS.group, f"{MODEL_DEPLOYMENTS.plural}/status", "patch")}

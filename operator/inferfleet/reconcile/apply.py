@@ -15,6 +15,7 @@ from inferfleet.api.config import FleetConfig
 from inferfleet.errors import KubeError, NotReadyYet
 from inferfleet.fleet import names
 from inferfleet.fleet.revision import digest
+from inferfleet.kube import facts
 from inferfleet.kube.claims import growth, room_of, tie
 from inferfleet.kube.client import Client
 from inferfleet.kube.compare import differs
@@ -126,7 +127,7 @@ async def _apply(manifest: Json, hand: Hand) -> None:
     """Make a child as the manifest says, if it is not; one that is in no cache may be there without our label."""
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
     mark, child = digest(manifest)[:16], hand.caches.children[kind].get(hand.owner.namespace, name)
-    if child is not None and child.owner == hand.owner.uid and hand.caches.is_as(child, mark):
+    if child is not None and child.owner == facts.owner_uid(manifest) and hand.caches.is_as(child, mark):
         return
     live = child.raw if child else await hand.client.get(kind, hand.owner.namespace, name)
     if live is not None:

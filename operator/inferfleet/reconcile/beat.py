@@ -21,6 +21,7 @@ from inferfleet.plan.desired import Owner
 from inferfleet.plan.telling import report
 from inferfleet.plan.truth import Truth
 from inferfleet.reconcile.apply import Hand, apply, restore
+from inferfleet.reconcile.leftovers import clear
 from inferfleet.reconcile.observe import Sources, observe
 from inferfleet.reconcile.queue import Key
 from inferfleet.reconcile.verdict import concerns_one_object, verdict
@@ -45,7 +46,7 @@ class Beat:
         raw = await self.client.get(MODEL_DEPLOYMENTS, key.namespace, key.name)
         if raw is None or "deletionTimestamp" in raw["metadata"]:
             self._forget(key)
-            return NEVER
+            return NEVER if raw else await clear(key, self.client, self.sources.caches)
         hand = self._hand(raw)
         self.sources.caches.exists(key, hand.owner.uid)
         lost = await _restored(hand)

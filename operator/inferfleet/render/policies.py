@@ -1,6 +1,7 @@
 """NetworkPolicies: whom a model's pods reach, and who reaches them.
 
-The one rule: policies add up, so each opens one thing and none relies on another to close it.
+The one rule: policies add up, so each opens one thing and none relies on another to close it. They have no owner: the
+garbage collector would take them with their model, minutes before pods that drain.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from inferfleet.engines.triton import TRITON
 from inferfleet.fleet import names
 from inferfleet.plan.desired import Owner, WantedPolicies
 from inferfleet.render.commands import PROGRESS_PORT
-from inferfleet.render.metadata import child, labels, serving_pods
+from inferfleet.render.metadata import labels, serving_pods, unowned
 
 SOURCE = "inferfleet.dev/source"
 HUB, CLAIM = "hub", "claim"
@@ -96,6 +97,6 @@ def _policy(owner: Owner, name: str, pods: dict[str, str]) -> Json:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": child(owner, name, labels(owner.name)),
+        "metadata": unowned(owner, name, labels(owner.name)),
         "spec": {"podSelector": {"matchLabels": pods}},
     }
