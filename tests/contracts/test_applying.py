@@ -7,7 +7,7 @@ import pytest
 from inferfleet.api.base import Json
 from inferfleet.errors import KubeError
 from inferfleet.kube.kinds import CONFIG_MAPS, LEASES, REPLICA_SETS, Kind, Ref
-from support.fake_kube.manifests import config_map, pod_template, replica_set
+from support.fake_kube.manifests import config_map, owned_by, pod_template, replica_set
 from support.fake_kube.under_test import Server
 
 
@@ -35,6 +35,16 @@ async def test_a_field_that_its_owner_drops_vanishes(server: Server) -> None:
 
     assert changed["data"] == {"a": "1"}
     assert "labels" not in changed["metadata"]
+
+
+async def test_an_owner_that_is_no_longer_applied_is_let_go(server: Server) -> None:
+    owner = await server.client.create(config_map("owner", {}, server.namespace))
+    owned = config_map("one", {"a": "1"}, server.namespace, ownerReferences=owned_by(owner))
+    await server.client.apply(owned)
+
+    changed = await server.client.apply(config_map("one", {"a": "1"}, server.namespace))
+
+    assert "ownerReferences" not in changed["metadata"]
 
 
 async def test_a_field_of_two_owners_stays_until_both_drop_it(server: Server) -> None:
