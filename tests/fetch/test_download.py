@@ -140,7 +140,7 @@ def test_bytes_of_a_failed_run_are_kept_for_the_next(hub: RunningHub, fetch: Fet
     assert lost.reason == "ConnectionLost"
     assert not (place / MARKER).exists()
     assert not (place / "echo/1/weights.bin").exists()
-    assert [path.stat().st_size for path in (place / PARTIAL).iterdir()] == [2 * MIB]
+    assert 2 * MIB in [path.stat().st_size for path in (place / PARTIAL).iterdir()]  # and small ones, if any began
 
     outcome = fetch(at)
 

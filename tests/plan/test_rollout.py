@@ -122,6 +122,18 @@ def test_two_replicas_on_nodes_that_go_are_replaced_one_after_the_other() -> Non
     assert next_step(RolloutFacts(3, with_one_more)).evacuates
 
 
+def test_an_allowed_outage_is_not_kept_by_a_replica_that_waits() -> None:
+    leaving = replica("new-0", leaving=True)
+    waiting = replica("new-1", ready=False, bound=False)
+    alone = RolloutFacts(1, Line("new", "new", 1, (leaving,)), consent=True)
+    both = replace(alone, target=Line("new", "new", 2, (leaving, waiting)))
+
+    assert next_step(alone).sizes == {"new": 1}
+    assert next_step(both).sizes == {"new": 1}
+    assert next_step(replace(both, consent=False)).sizes == {"new": 2}
+    assert next_step(replace(alone, slots=1)).sizes == {"new": 2}
+
+
 def test_a_good_replica_that_may_serve_again_is_no_idle_one() -> None:
     shaken = replace(old(1, serving=0), proven=True, recovering=1)
 

@@ -91,7 +91,7 @@ def next_step(facts: RolloutFacts) -> Step:
     if facts.target is None:
         return _hold_old(current, old, facts.wanted)
     if not old:
-        return _alone(current, facts.target, facts.wanted)
+        return _alone(current, facts, facts.target)
     if facts.wanted == 0:
         return replace(current, sizes=dict.fromkeys(sizes, 0), step="No replica is wanted.", done=True)
     if not any(line.size for line in old) and facts.target.size == facts.wanted:
@@ -113,17 +113,23 @@ def _hold_old(current: Step, old: tuple[Line, ...], wanted: int) -> Step:
     return replace(current, sizes={**current.sizes, **others, keeper.name: rest}, done=True)
 
 
-def _alone(current: Step, target: Line, wanted: int) -> Step:
+def _alone(current: Step, facts: RolloutFacts, target: Line) -> Step:
     """No other revision is there: the wanted count at once, down or up."""
+    wanted = facts.wanted
     leaving = [replica for replica in target.replicas if replica.alive and replica.leaving]
     spare = 1 if leaving and wanted else 0
     if not spare or target.size < wanted:
         return replace(current, sizes={**current.sizes, target.name: wanted}, done=True)
-    return _evacuate(current, target, wanted)
+    return _evacuate(current, facts, target)
 
 
-def _evacuate(current: Step, target: Line, wanted: int) -> Step:
+def _evacuate(current: Step, facts: RolloutFacts, target: Line) -> Step:
     """Replicas sit on nodes that go away: one more first, then a leaving one goes, and so on."""
+    wanted = facts.wanted
+    if facts.consent and not facts.slots and (target.size == wanted or target.unplaced):
+        # A replica that waits would count in the disruption budget, and so keep the eviction that is allowed.
+        words = "A replica is on a node that goes away. No GPU is free for another; the outage is allowed."
+        return replace(current, sizes={**current.sizes, target.name: wanted}, step=words, evacuates=True, done=True)
     if target.size > wanted and target.counted <= wanted:
         words = "A replica on a node that goes away waits for its replacement."
         return replace(current, step=words, evacuates=True, done=True)
