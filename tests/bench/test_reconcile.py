@@ -36,7 +36,7 @@ def test_a_run_with_five_models_measures_everything_and_writes_nothing_while_idl
     assert told["create: children of a model"]["value"] == 9
     assert told["create: writes per model"]["value"] >= 9
     assert [(each["group"], each["children"]) for each in found["beats"]] == [
-        ("waiting", 6), ("plain", 9), ("changed", 10),
+        ("waiting", 5), ("plain", 9), ("changed", 10),
     ]  # fmt: skip
     assert all(each["beats"] >= 50 for each in found["beats"])
     assert len(found["delays"]["change"]) == 1
