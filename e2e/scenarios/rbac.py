@@ -15,6 +15,10 @@ from e2e.scenarios.registry import scenario
 NAME = "smollm2"
 BARE = "hf://inferfleet/smollm2-bare"
 Right = tuple[str, str, str]
+STRIPPED = (
+    "configmaps", "controllerrevisions", "jobs", "networkpolicies", "persistentvolumeclaims", "poddisruptionbudgets",
+    "services",
+)  # fmt: skip
 SPARE_RECORDS = 5
 """How many records of revisions that are not in use the operator keeps."""
 
@@ -35,8 +39,9 @@ def _live_through_everything(lab: Lab) -> None:
     lab.ready(NAME)
     lab.patch(NAME, {"cache": {"whenDeleted": "Delete"}})
     wait_for(lambda: lab.children("persistentvolumeclaims")[0]["metadata"].get("ownerReferences"), "an owned claim", 20)
-    for kind in ("configmaps", "jobs", "controllerrevisions", "networkpolicies", "poddisruptionbudgets", "services"):
+    for kind in STRIPPED:
         _strip(lab, kind)
+    _end_a_pod(lab)
     for number in range(SPARE_RECORDS + 2):
         lab.patch(NAME, {"engine": {"image": f"registry.rig.local/none:{number}"}})
         wait_for(lambda number=number: _newest(lab) >= number + 2, "a record of the revision", 30)  # type: ignore[misc]  # - bound at once
@@ -54,6 +59,19 @@ def _live_through_everything(lab: Lab) -> None:
     lab.reason("too-large", "Scheduled", "NodesUnavailable")
     lab.patch("too-large", {"gpu": {"count": 12}, "template": None})
     lab.reason("too-large", "Scheduled", "TooFewGpusOnOneNode")
+    lab.delete(NAME)
+    wait_for(lambda: not lab.children("networkpolicies", NAME), "the policies to go after the last pod", 120)
+
+
+def _end_a_pod(lab: Lab) -> None:
+    """Let a serving pod have ended by itself, as after an eviction by its kubelet: the operator clears it away."""
+    pod = lab.pods(NAME)[0]["metadata"]
+    ended = '{"status": {"phase": "Failed", "reason": "Evicted"}}'
+    lab.rig.kubectl(
+        "-n", lab.namespace, "patch", "pod", pod["name"], "--subresource=status", "--type=merge", "-p", ended
+    )
+    wait_for(lambda: pod["uid"] not in [each["metadata"]["uid"] for each in lab.pods(NAME)], "the ended pod to go", 60)
+    lab.ready(NAME)
 
 
 def _strip(lab: Lab, kind: str) -> None:
