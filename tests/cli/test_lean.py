@@ -46,6 +46,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.process
 def test_what_is_never_called_is_not_imported_and_the_rest_works(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(KUBECONFIG)
