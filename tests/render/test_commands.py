@@ -2,117 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from inferfleet import cli
 from inferfleet.cli import weights
-from inferfleet.cli.weights import FetchArguments
+from inferfleet.fetch.options import FetchOptions
 from inferfleet.render import commands
 from render.values import COMMIT, CONFIG
 
-HUB, CA = Path("/cache"), Path("/ca/ca.crt")
+CA = Path("/ca/ca.crt")
+
+
+def understood(source: str, **changes: Any) -> FetchOptions:
+    """Say what a download from the chart's hub is asked to do."""
+    plain = FetchOptions(source, endpoint=CONFIG.fetch.hub_endpoint, ca_file=CA, connections=CONFIG.fetch.connections)
+    return replace(plain, **changes)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "understood"),
+    ("wanted", "found"),
     [
         (
             commands.Fetch("hf://org/models", "main", port=8080),
-            FetchArguments(
-                "hf://org/models",
-                "main",
-                CONFIG.fetch.hub_endpoint,
-                HUB,
-                Path("/claim"),
-                False,
-                CA,
-                4,
-                0,
-                False,
-                (),
-                8080,
-            ),
+            understood("hf://org/models", revision="main", port=8080),
         ),
         (
             commands.Fetch("hf://org/models", "main", resolve_only=True, port=8080),
-            FetchArguments(
-                "hf://org/models",
-                "main",
-                CONFIG.fetch.hub_endpoint,
-                HUB,
-                Path("/claim"),
-                True,
-                CA,
-                4,
-                0,
-                False,
-                (),
-                8080,
-            ),
+            understood("hf://org/models", revision="main", resolve_only=True, port=8080),
         ),
         (
             commands.Fetch("hf://org/models", COMMIT, size_limit=1 << 30),
-            FetchArguments(
-                "hf://org/models",
-                COMMIT,
-                CONFIG.fetch.hub_endpoint,
-                HUB,
-                Path("/claim"),
-                False,
-                CA,
-                4,
-                1 << 30,
-                False,
-                (),
-                0,
-            ),
+            understood("hf://org/models", revision=COMMIT, size_limit=1 << 30),
         ),
         (
             commands.Fetch("hf://org/models", COMMIT, evict=True, in_use=("a/1", "b/2")),
-            FetchArguments(
-                "hf://org/models",
-                COMMIT,
-                CONFIG.fetch.hub_endpoint,
-                HUB,
-                Path("/claim"),
-                False,
-                CA,
-                4,
-                0,
-                True,
-                ("a/1", "b/2"),
-                0,
-            ),
+            understood("hf://org/models", revision=COMMIT, evict=True, in_use=("a/1", "b/2")),
         ),
         (
             commands.Fetch("pvc://claim/folder", "", port=8080),
-            FetchArguments(
-                "pvc://claim/folder",
-                "",
-                CONFIG.fetch.hub_endpoint,
-                HUB,
-                Path("/claim"),
-                False,
-                None,
-                4,
-                0,
-                False,
-                (),
-                8080,
-            ),
+            FetchOptions("pvc://claim/folder", port=8080),
         ),
     ],
 )
-def test_a_download_is_understood(
-    wanted: commands.Fetch, understood: FetchArguments, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard: list[FetchArguments] = []
+def test_a_download_is_understood(wanted: commands.Fetch, found: FetchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[FetchOptions] = []
 
-    def listen(arguments: FetchArguments) -> int:
-        heard.append(arguments)
+    def listen(options: FetchOptions) -> int:
+        heard.append(options)
         return 0
 
     monkeypatch.setattr(weights, "fetch_weights", listen)
@@ -120,14 +61,14 @@ def test_a_download_is_understood(
     result = CliRunner().invoke(cli.app, commands.fetch(wanted, CONFIG))
 
     assert result.exit_code == 0, result.output
-    assert heard == [understood]
+    assert heard == [found]
 
 
 def test_a_download_with_a_secret_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
 
-    def listen(arguments: FetchArguments) -> int:
-        heard.append(arguments.secret)
+    def listen(options: FetchOptions) -> int:
+        heard.append(options.secret)
         return 0
 
     monkeypatch.setattr(weights, "fetch_weights", listen)

@@ -135,24 +135,25 @@ def fetch(
     secret: Annotated[str, typer.Option(help="The Secret that HF_TOKEN should come from, named if it is empty.")] = "",
 ) -> None:
     """Download weights into a cache (the operator's Jobs run this)."""
-    from inferfleet.cli.weights import FetchArguments, fetch_weights
+    from inferfleet.cli import weights
+    from inferfleet.fetch.options import FetchOptions
 
-    arguments = FetchArguments(
-        source,
-        revision,
-        endpoint,
-        cache,
-        claim,
-        resolve_only,
-        ca_file,
-        connections,
-        size_limit,
-        evict,
-        tuple(in_use or ()),
-        port,
-        secret,
+    options = FetchOptions(
+        source=source,
+        revision=revision,
+        endpoint=endpoint,
+        cache=cache,
+        claim=claim,
+        resolve_only=resolve_only,
+        secret=secret,
+        ca_file=ca_file,
+        connections=connections,
+        size_limit=size_limit,
+        evict=evict,
+        in_use=tuple(in_use or ()),
+        port=port,
     )
-    raise typer.Exit(fetch_weights(arguments))
+    raise typer.Exit(weights.fetch_weights(options))
 
 
 @app.command(hidden=True)

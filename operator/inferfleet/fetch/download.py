@@ -35,10 +35,16 @@ class Download:
     meter: Meter
 
     async def run(self) -> Repository:
-        """Bring the source into the cache, or find out about it."""
+        """Bring the source into the cache, or find out about it; what lies there is kept from others' eviction."""
+        found = await self._looked_up()
+        if not self.options.resolve_only and not self.options.evict:
+            await asyncio.to_thread(_pin, self._place(found.commit))
+        return found
+
+    async def _looked_up(self) -> Repository:
         revision = check_revision(self.options.revision)
         if COMMIT.match(revision) and not self.options.resolve_only:
-            known = await self._used(self._place(revision))
+            known = self._finished(self._place(revision))
             if known is not None:
                 return known
         async with web.connected(self.options, self.source.repository, revision, self.world) as opened:
@@ -61,7 +67,7 @@ class Download:
     async def _brought(self, opened: Web, listing: Listing, seen: Survey) -> Repository:
         at = self._place(listing.commit)
         transfer = Transfer(opened, at, self.meter)
-        known = await self._used(at)
+        known = self._finished(at)
         if known is not None:
             return known
         await transfer.on_disk("making a directory", disk.make_directories, at.source)
@@ -69,7 +75,6 @@ class Download:
         descriptor = await transfer.on_disk("opening its lock", lock.open_lock, at.lock)
         patience = self.options.persistence.lock
         async with lock.held(descriptor, self.world, patience, lambda: self._show(at, listing)):
-            await asyncio.to_thread(self._pin, at)
             return self._finished(at) or await self._write(transfer, listing, seen)
 
     async def _write(self, transfer: Transfer, listing: Listing, seen: Survey) -> Repository:
@@ -100,21 +105,6 @@ class Download:
     def _unused(self, at: Place) -> list[Place]:
         return eviction.unused(at, self.options.in_use) if self.options.evict else []
 
-    async def _used(self, at: Place) -> Repository | None:
-        """Return what an earlier download found, if it finished, and keep it from eviction by others."""
-        known = self._finished(at)
-        if known is not None:
-            await asyncio.to_thread(self._pin, at)
-        return known
-
-    def _pin(self, at: Place) -> None:
-        if self.options.evict:
-            return
-        try:
-            at.pin.touch()
-        except OSError as error:  # a finished download on a volume that is read-only by now serves all the same
-            log.warning("commit %s cannot be pinned: %s", at.commit, error.strerror)
-
     def _show(self, at: Place, listing: Listing) -> None:
         self.meter.show(bytes_there(at, listing.files))
 
@@ -129,6 +119,13 @@ class Download:
             self.meter.expect(known.files, known.total_bytes)
             self.meter.all_done()
         return known
+
+
+def _pin(at: Place) -> None:
+    try:
+        at.pin.touch()
+    except OSError as error:  # a finished download on a volume that is read-only by now serves all the same
+        log.warning("commit %s cannot be pinned: %s", at.commit, error.strerror)
 
 
 def _text(at: Place, path: str) -> str:

@@ -34,18 +34,6 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A PersistentVolumeClaim that the model uses."""
-
-    name: str
-    exists: bool = True
-    ours: bool = False
-    bound: bool = False
-    requested: str = ""
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One model and its surroundings at one moment."""
 
@@ -54,7 +42,6 @@ class Snapshot:
     sets: tuple[PodSet, ...] = ()
     replicas: tuple[Replica, ...] = ()
     downloads: tuple[Download, ...] = ()
-    claims: tuple[Claim, ...] = ()
     fleet: Fleet = field(default_factory=Fleet)
     quotas: tuple[Quota, ...] = ()
     updates: tuple[str, ...] = ()
