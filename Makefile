@@ -61,7 +61,7 @@ generate: $(VENV)/complete ## Write the CRD, the chart's copy and the reference 
 PYTEST := -m pytest -q -n 2 --dist worksteal tests
 
 unit: $(VENV)/complete
-	@$(PYTHON) $(PYTEST) -m "not triton and not contract and not process"
+	@$(PYTHON) $(PYTEST) -m "not triton and not contract and not slow"
 
 coverage: $(VENV)/complete ## The tests of check and those that start processes, with the lines that they do not reach
 	@$(PYTHON) $(PYTEST) -m "not triton and not contract" --cov --cov-report=term:skip-covered

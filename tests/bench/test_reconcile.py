@@ -16,7 +16,7 @@ CPU = ("CPU of a beat", "event to first write")
 """Gates that a busy machine may miss."""
 
 
-@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_run_with_five_models_measures_everything_and_writes_nothing_while_idle(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

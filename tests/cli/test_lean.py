@@ -46,7 +46,7 @@ print(json.dumps({
 """
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_what_is_never_called_is_not_imported_and_the_rest_works(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(KUBECONFIG)

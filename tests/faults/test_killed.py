@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import pytest
 
-from faults.points import OPERATIONS, Operation, beginning, carried_on, dying, undisturbed, unlike
+from faults.points import OPERATIONS, REPLACE, UPGRADE, Operation, beginning, carried_on, dying, undisturbed, unlike
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+each_with_upgrades_slow = pytest.mark.parametrize(
+    "operation",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each in (UPGRADE, REPLACE))) for each in OPERATIONS],
+    ids=lambda operation: operation.name,
+)
 
 
-@each_operation
+@each_with_upgrades_slow
 async def test_row_01_02_03_killed_before_or_after_any_write_it_converges_without_duplicates(
     operation: Operation,
 ) -> None:

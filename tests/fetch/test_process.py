@@ -25,7 +25,7 @@ from inferfleet.fleet.text import size_words
 from inferfleet.fleet.weights import Outcome, Progress, Repository
 from support.hub import CONFIG, Fetcher, Published, RunningHub
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
 LARGE = random.Random(2).randbytes(8 * MIB)

@@ -15,7 +15,7 @@ import pytest
 from house.repository import ROOT, tracked
 from inferfleet import __version__
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

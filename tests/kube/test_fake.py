@@ -204,7 +204,7 @@ async def test_the_log_knows_what_was_asked_and_whether_it_changed_anything(fake
     assert fake.log[0].body["spec"]["replicas"] == 1
 
 
-@pytest.mark.process
+@pytest.mark.slow
 async def test_the_fake_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

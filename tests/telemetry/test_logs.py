@@ -19,10 +19,11 @@ STEP = """
 import sys
 from functools import partial
 from pathlib import Path
-from inferfleet.cli import main, weights
+from inferfleet.fetch import options
 at = Path(sys.argv.pop(1))
-weights.FetchOptions = partial(weights.FetchOptions, termination_message=at)
-weights.LinkOptions = partial(weights.LinkOptions, termination_message=at)
+options.FetchOptions = partial(options.FetchOptions, termination_message=at)
+options.LinkOptions = partial(options.LinkOptions, termination_message=at)
+from inferfleet.cli import main
 main()
 """
 
@@ -38,6 +39,7 @@ def lines_of(at: Path, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stderr.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [
